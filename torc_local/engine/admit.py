@@ -1,0 +1,136 @@
+"""Storing a new workflow: all of it in one transaction, or nothing.
+
+The one translator between ``spec`` and ``store``. A dependency set that several jobs wait for becomes a gate, so that
+25,000 jobs waiting for 25,000 others cost 50,001 rows and not 625,000,000.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from torc_local.ground import clock
+from torc_local.ground.states import JobStatus
+from torc_local.spec.model import Job, Resources, Spec
+from torc_local.store import admission, events, workflows
+from torc_local.store.database import Database
+
+#: Torc's jobs_sort_method: what comes first among ready jobs of one priority. Largest first, as in Torc.
+_SORT_KEYS: dict[str, Callable[[Resources], tuple[float, ...]]] = {
+    "gpus_runtime_memory": lambda r: (-r.num_gpus, -r.runtime_s, -r.memory_bytes),
+    "gpus_memory_runtime": lambda r: (-r.num_gpus, -r.memory_bytes, -r.runtime_s),
+    "none": lambda _: (),
+}
+
+
+class Origin(NamedTuple):
+    """Where a workflow comes from: who admits it, from which file, and when work on it began (monotonic)."""
+
+    user: str
+    spec_path: str | None
+    began: float
+
+
+def admit(db: Database, spec: Spec, origin: Origin) -> int:
+    """Store a checked workflow and return its id; its jobs are ready or blocked at once.
+
+    Process: anyone; two callers make two workflows.
+    Crash:   one transaction: the workflow is there with all its jobs, or not at all.
+    Cost:    one insert per job, per gate and per edge; edges of shared sets count once per set.
+    """
+    plan = _Plan(spec)
+    with db.write():
+        at = clock.now()
+        workflow_id = workflows.insert(
+            db,
+            name=spec.name,
+            user=spec.user or origin.user,
+            description=spec.description,
+            sort_method=spec.sort_method,
+            spec_path=origin.spec_path,
+            spec_digest=spec.digest,
+            dependency_count=spec.dependency_count,
+            created_at=at,
+        )
+        resources = _insert_resources(db, workflow_id, spec)
+        last_job, last_gate = admission.last_ids(db)
+        first_job = last_job + 1
+        admission.insert_jobs(db, plan.job_rows(workflow_id, first_job, resources))
+        admission.insert_gates(
+            db, ((last_gate - 1 - i, workflow_id, len(m), len(m)) for i, m in enumerate(plan.gate_members))
+        )
+        admission.insert_dependencies(db, plan.edges(first_job, last_gate - 1))
+        workflows.insert_counts(db, workflow_id, plan.counts())
+        events.record(db, workflow_id, at=at, kind="workflow_created", message=f"created with {len(spec.jobs):,} jobs")
+        workflows.note_creation(
+            db,
+            workflow_id,
+            creation_s=clock.monotonic() - origin.began,
+            creation_bytes=workflows.database_bytes(db),
+        )
+    return workflow_id
+
+
+def _insert_resources(db: Database, workflow_id: int, spec: Spec) -> list[int]:
+    """Ids by index into ``spec.resources``; ascending ids are the sort order, which job_ready relies on."""
+    key = _SORT_KEYS[spec.sort_method]
+    order = sorted(range(len(spec.resources)), key=lambda i: key(spec.resources[i]))
+    ids = admission.insert_resources(db, [_resource_row(workflow_id, spec.resources[i]) for i in order])
+    by_index = [0] * len(order)
+    for index, stored in zip(order, ids, strict=True):
+        by_index[index] = stored
+    return by_index
+
+
+def _resource_row(workflow_id: int, r: Resources) -> tuple[int, str, int, int, int, int, float]:
+    return workflow_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes, r.memory_bytes, r.runtime_s
+
+
+class _Plan:
+    """Which sets become gates, and each job's direct blockers, before any id is known."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.jobs: tuple[Job, ...] = spec.jobs
+        self._sets = spec.sets
+        uses = Counter(index for job in spec.jobs for index in job.waits_for)
+        gates = [index for index, members in enumerate(spec.sets) if len(members) > 1 and uses[index] > 1]
+        self.gate_members = [spec.sets[index] for index in gates]
+        self._gate_of_set = {index: gate for gate, index in enumerate(gates)}
+        self._waits = self._distinct_waits()
+
+    def _distinct_waits(self) -> dict[tuple[int, ...], tuple[tuple[int, ...], tuple[int, ...]]]:
+        """For each distinct ``waits_for``: the gates and the jobs that it stands for, each once."""
+        found: dict[tuple[int, ...], tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        for job in self.jobs:
+            if job.waits_for not in found:
+                gates = sorted({self._gate_of_set[s] for s in job.waits_for if s in self._gate_of_set})
+                direct = {m for s in job.waits_for if s not in self._gate_of_set for m in self._sets[s]}
+                found[job.waits_for] = (tuple(gates), tuple(sorted(direct)))
+        return found
+
+    def job_rows(self, workflow_id: int, first_id: int, resources: list[int]) -> Iterator[admission.JobValues]:
+        """Rows for the table job, in order."""
+        blockers = {key: len(gates) + len(direct) for key, (gates, direct) in self._waits.items()}
+        blocked, ready = str(JobStatus.BLOCKED), str(JobStatus.READY)
+        for job_id, (name, command, resource, priority, cancel, waits) in enumerate(self.jobs, first_id):
+            n = blockers[waits]
+            status = blocked if n else ready
+            yield job_id, workflow_id, name, command, resources[resource], priority, int(cancel), status, n
+
+    def edges(self, first_job: int, first_gate: int) -> list[tuple[int, int]]:
+        """Rows for the table dependency, ascending. Gate i has id ``first_gate - i``."""
+        pairs = [(first_job + m, first_gate - gate) for gate, members in enumerate(self.gate_members) for m in members]
+        for job_id, job in enumerate(self.jobs, first_job):
+            if job.waits_for:
+                gates, direct = self._waits[job.waits_for]
+                pairs += [(first_gate - gate, job_id) for gate in gates]
+                pairs += [(first_job + before, job_id) for before in direct]
+        pairs.sort()
+        return pairs
+
+    def counts(self) -> dict[str, int]:
+        """Jobs by state at birth; every state is named."""
+        by_status = dict.fromkeys(map(str, JobStatus), 0)
+        waiting = sum(1 for job in self.jobs if job.waits_for)
+        by_status[JobStatus.BLOCKED] = waiting
+        by_status[JobStatus.READY] = len(self.jobs) - waiting
+        return by_status

@@ -1,0 +1,70 @@
+"""Opening a run, going on with one, or joining one that is live elsewhere."""
+
+import enum
+from typing import NamedTuple
+
+from torc_local.ground.errors import InputError
+from torc_local.ground.states import FINISHED, RETRIABLE
+from torc_local.store import events, reclaiming, runners, workflows
+from torc_local.store.database import Database
+
+
+class How(enum.Enum):
+    """What `run` is about to do."""
+
+    FRESH = "starting"
+    RESUMED = "resuming"
+    RETRIED = "retrying"
+    JOINED = "joining"
+    NOTHING_TO_DO = "nothing to do"
+
+
+class Beginning(NamedTuple):
+    """The run to work on, how it was entered, and how many jobs it takes up again."""
+
+    run_id: int
+    how: How
+    again: int = 0
+
+
+def begin(db: Database, workflow_id: int, *, retry_failed: bool, at: float) -> Beginning:
+    """Decide with one look what `run` means now, and make it so.
+
+    Process: a supervisor, after dead runners were reclaimed; two at once: the second joins or resumes.
+    Crash:   one transaction.
+    Cost:    constant, except when unsuccessful jobs are put back: then one pass over the workflow's edges.
+    """
+    reclaiming.prepare_restart(db)
+    with db.write():
+        workflow = workflows.get(db, workflow_id)
+        if workflow is None:
+            raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
+        run = workflows.newest_run(db, workflow_id)
+        if run is not None and run.ended_at is None and runners.alive(db, workflow_id):
+            if workflow.is_canceled:
+                raise InputError(f"workflow {workflow_id} is being canceled", hint="try again when its jobs have ended")
+            return Beginning(run.run_id, How.JOINED)
+        counts = workflows.counts(db, workflow_id)
+        unsuccessful = sum(counts.get(status, 0) for status in RETRIABLE) if retry_failed else 0
+        left = sum(n for status, n in counts.items() if status not in FINISHED)
+        if run is not None and run.ended_at is not None and not unsuccessful and not left:
+            return Beginning(run.run_id, How.NOTHING_TO_DO)
+        workflows.set_canceled(db, workflow_id, canceled=False)
+        again = 0
+        if unsuccessful:
+            again = reclaiming.restart(db, workflow_id)
+            workflows.recount(db, workflow_id)
+        if run is not None and run.ended_at is None and not unsuccessful:
+            _note(db, workflow_id, run.run_id, How.RESUMED, at)
+            return Beginning(run.run_id, How.RESUMED)
+        if run is not None:
+            workflows.end_run(db, workflow_id, run.run_id, at=at)
+        run_id = workflows.start_run(db, workflow_id, at=at)
+        runners.reset_lease_metrics(db, workflow_id)
+        how = How.RETRIED if run is not None else How.FRESH
+        _note(db, workflow_id, run_id, how, at)
+    return Beginning(run_id, how, again)
+
+
+def _note(db: Database, workflow_id: int, run_id: int, how: How, at: float) -> None:
+    events.record(db, workflow_id, at=at, kind="run_started", message=f"{how.value} run {run_id}")

@@ -1,0 +1,25 @@
+"""Closing a run when every job has finished."""
+
+from torc_local.ground.states import FINISHED
+from torc_local.store import events, unblocking, workflows
+from torc_local.store.database import Database
+
+
+def close(db: Database, workflow_id: int, run_id: int, *, at: float) -> bool:
+    """Close the run if nothing of it is left; whether it is closed now.
+
+    Process: the coordinator; a second caller changes nothing.
+    Crash:   one transaction; the next coordinator closes it instead.
+    """
+    if not finished(db, workflow_id):
+        return False
+    with db.write():
+        if finished(db, workflow_id) and workflows.end_run(db, workflow_id, run_id, at=at):
+            events.record(db, workflow_id, at=at, kind="run_ended", message=f"run {run_id} has ended")
+    return True
+
+
+def finished(db: Database, workflow_id: int) -> bool:
+    """Whether every job has finished and every consequence was drawn."""
+    counts = workflows.counts(db, workflow_id)
+    return all(status in FINISHED for status in counts) and not unblocking.waiting(db, workflow_id)

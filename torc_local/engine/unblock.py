@@ -1,0 +1,61 @@
+"""The coordinator's transaction: count down what waits for ended jobs, release it, cancel what can no longer run.
+
+Canceled jobs and opened gates go back into the same queue, so a cascade reaches its fixpoint over as many bounded
+transactions as it needs; no transaction grows with the graph.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from torc_local.ground.errors import TorcLocalError
+from torc_local.ground.states import JobStatus
+from torc_local.store import jobs, runners, unblocking, workflows
+from torc_local.store.database import Database
+
+#: Edges per transaction: about 10 ms of work, so that the first released job starts while the last still waits.
+BATCH = 4000
+
+
+class Deposed(TorcLocalError):  # noqa: N818 - named after what happened to the coordinator
+    """Another coordinator has taken over; this one must write nothing more."""
+
+
+class Unblocked(NamedTuple):
+    """What one batch did."""
+
+    edges: int
+    released: int
+    canceled: int
+    more: bool  # the queue was not empty afterwards
+
+
+def queue_ended(db: Database, workflow_id: int, nodes: Iterable[tuple[int, bool]]) -> None:
+    """Queue ended jobs or opened gates: (id, did it fail). For callers inside a transaction."""
+    jobs.queue_ended(db, workflow_id, nodes)
+
+
+def unblock(db: Database, workflow_id: int, epoch: int, *, cpu_s: float = 0.0, limit: int = BATCH) -> Unblocked:
+    """Work off one batch of the queue.
+
+    Process: the coordinator that holds ``epoch``; raises Deposed, having changed nothing, for any other.
+    Crash:   one transaction: an edge is counted off together with its place in the queue, or not at all.
+    Cost:    at most ``limit`` edges.
+    """
+    with db.write():
+        if not runners.renew_lease(db, workflow_id, epoch, cpu_s=cpu_s):
+            raise Deposed("another coordinator has taken over this workflow")
+        drained = unblocking.fill(db, workflow_id, limit)
+        unblocking.take_off(db, workflow_id, drained, limit)
+        if not drained.edges:
+            return Unblocked(0, 0, 0, more=False)
+        opened = unblocking.count_down_gates(db)
+        released = unblocking.count_down_jobs(db)
+        canceled = [job.id for job in released if job.status == JobStatus.CANCELED]
+        queue_ended(db, workflow_id, [(gate.id, bool(gate.failed)) for gate in opened])
+        queue_ended(db, workflow_id, [(job_id, True) for job_id in canceled])
+        changes = Counter(job.status for job in released)
+        changes[JobStatus.BLOCKED] -= len(released)
+        workflows.add_counts(db, workflow_id, changes)
+        more = unblocking.waiting(db, workflow_id)
+    return Unblocked(drained.edges, len(released) - len(canceled), len(canceled), more)

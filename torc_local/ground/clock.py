@@ -1,0 +1,21 @@
+"""Time, asked for in one place.
+
+Decisions use ``monotonic``, which counts through suspend and never steps; ``now`` is only ever written down
+for people. Two machines' clocks are never compared.
+"""
+
+import time
+
+
+def monotonic() -> float:
+    """Seconds on this machine's boot-time clock: for deadlines and waits (Linux ``CLOCK_BOOTTIME``)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+# Read once, before any fork: the records of one process tree keep their order when somebody sets the clock.
+_EPOCH = time.time() - monotonic()
+
+
+def now() -> float:
+    """Seconds since the epoch, UTC: for records that people read."""
+    return _EPOCH + monotonic()

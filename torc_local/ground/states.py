@@ -1,0 +1,56 @@
+"""Job states and their legal moves: the one list that every other layer reads.
+
+The words are Torc's. The database is filled with ``MOVES`` when it is made and refuses any other move, so a
+new state or move is added here, in a migration, and nowhere else.
+"""
+
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life. The text is what the database, the screen and JSON show."""
+
+    UNINITIALIZED = "uninitialized"  # being put back by a restart; never seen outside that transaction
+    BLOCKED = "blocked"  # waits for other jobs
+    READY = "ready"  # may be claimed
+    PENDING = "pending"  # claimed by a runner, not known to have started
+    RUNNING = "running"  # a child process of its runner
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"  # never ran because something before it did not succeed, or canceled by a person
+    TERMINATED = "terminated"  # ended by us before it was done
+    DISABLED = "disabled"  # kept, never run
+    PENDING_FAILED = "pending_failed"  # failed, waiting for a person to decide
+
+
+#: States a job leaves only by a restart (Torc: "complete").
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED)
+
+#: States that count for "the workflow is complete" (Torc: ``is_complete``).
+FINISHED = (*ENDED, JobStatus.DISABLED)
+
+#: Unsuccessful states: a new run tries these again, with everything after them.
+RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED)
+
+#: States in which a runner holds the job.
+CLAIMED = (JobStatus.PENDING, JobStatus.RUNNING)
+
+_S = JobStatus
+
+#: Every legal move. A job that is shorter than a batch goes from pending straight to its end: that it ran is
+#: recorded by its result, and writing "running" for a millisecond would double the cost of a job.
+MOVES: frozenset[tuple[JobStatus, JobStatus]] = frozenset(
+    {
+        (_S.UNINITIALIZED, _S.BLOCKED),
+        (_S.UNINITIALIZED, _S.READY),
+        (_S.BLOCKED, _S.READY),  # released
+        (_S.BLOCKED, _S.CANCELED),  # something before it did not succeed, or canceled by a person
+        (_S.READY, _S.PENDING),  # claimed
+        (_S.READY, _S.CANCELED),
+        (_S.PENDING, _S.READY),  # given back, or reclaimed from a dead runner
+        (_S.RUNNING, _S.READY),  # reclaimed, or stopped to run again later
+        (_S.PENDING, _S.RUNNING),
+        *((claimed, ended) for claimed in CLAIMED for ended in (*ENDED, _S.PENDING_FAILED)),
+        *((ended, _S.UNINITIALIZED) for ended in ENDED),  # a restart
+    }
+)

@@ -1,0 +1,1 @@
+"""SQLite: schema, connection, statements, rows, views and invariants. A store function is a statement."""

@@ -1,0 +1,196 @@
+"""One process's connection to the database, and the one way to write to it.
+
+A connection never crosses a fork: it is opened after it, and a child that inherits one finds it poisoned.
+"""
+
+import os
+import random
+import time
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import apsw
+
+from torc_local.ground import clock
+from torc_local.ground.errors import StateError
+from torc_local.ground.histogram import Histogram
+from torc_local.store.turnstile import Turnstile
+
+#: How long a writer waits for the lock before it calls it trouble. Far longer than any transaction of ours.
+LOCK_PATIENCE_S = 60.0
+
+_LONGEST_PAUSE_S = 0.02
+
+#: More statements than we have, so that each is prepared once in a process.
+STATEMENT_CACHE = 200
+
+
+class WriteStats:
+    """What writing cost this process: the figures of lock contention."""
+
+    def __init__(self) -> None:
+        self.waits = Histogram()
+        self.transactions = 0
+        self.write_s = 0.0
+        self.retries = 0
+        self.errors = 0
+
+
+class Database:
+    """An open database. Use ``with db.write():`` for anything that changes it."""
+
+    def __init__(self, path: Path, connection: apsw.Connection, *, writable: bool, turnstile: bool = True) -> None:
+        self.path = path
+        self.writable = writable
+        self.stats = WriteStats()
+        self._connection: apsw.Connection | None = connection
+        self._seen_commit_seq = 0
+        self._pause = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._turnstile = Turnstile(path) if writable and turnstile else None
+        connection.set_busy_handler(self._wait_for_lock)
+        _open_databases.add(self)
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The APSW connection; raises after a fork or a close."""
+        if self._connection is None:
+            message = "this connection is closed, or was opened by the parent process"
+            raise RuntimeError(message)
+        return self._connection
+
+    @property
+    def data_version(self) -> int:
+        """Changes when another process commits; costs microseconds (SQLite: ``PRAGMA data_version``)."""
+        return int(self.connection.pragma("data_version"))
+
+    def read(self) -> "_Read":
+        """A read transaction: everything inside sees one moment. Keep it short."""
+        return _Read(self)
+
+    def write(self) -> "_Write":
+        """A write transaction: takes the lock at once (``BEGIN IMMEDIATE``), so that it never fails half-way for it."""
+        return _Write(self)
+
+    def close(self) -> None:
+        """Close the connection. The database itself needs no goodbye."""
+        _open_databases.discard(self)
+        if self._turnstile is not None:
+            self._turnstile.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wait_for_lock(self, tries: int) -> bool:
+        # SQLite's own handler has no jitter and steps up to 100 ms: runners that collided once collide again.
+        self.stats.retries += 1
+        if tries == 0:
+            self._waiting_since = clock.monotonic()
+        elif clock.monotonic() - self._waiting_since > LOCK_PATIENCE_S:
+            return False
+        time.sleep(self._pause.uniform(0.0002, min(_LONGEST_PAUSE_S, 0.0005 * 1.5 ** min(tries, 20))))
+        return True
+
+    def _poison(self) -> None:
+        # Closing here would drop the parent's POSIX locks, so the child only forgets what it must not use.
+        self._connection = None
+        self._turnstile = None
+
+
+class _Read:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def __enter__(self) -> Database:
+        self._db.connection.execute("BEGIN")
+        return self._db
+
+    def __exit__(self, *_: object) -> None:
+        if self._db.connection.in_transaction:
+            self._db.connection.execute("ROLLBACK")
+
+
+class _Write:
+    """Turnstile, BEGIN IMMEDIATE, the caller's statements, one step of commit_seq, COMMIT."""
+
+    __slots__ = ("_began", "_db", "_queued")
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._queued = False
+        self._began = 0.0
+
+    def __enter__(self) -> Database:
+        db = self._db
+        asked = time.perf_counter()
+        self._queued = db._turnstile is not None and db._turnstile.enter()  # noqa: SLF001 - one object in two classes
+        try:
+            db.connection.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._leave()
+            if isinstance(error, apsw.BusyError):
+                db.stats.errors += 1
+                raise StateError(
+                    f"the database stayed locked for {LOCK_PATIENCE_S:.0f} s: {db.path}",
+                    hint="another program holds it; see who with: fuser " + str(db.path),
+                ) from error
+            raise
+        self._began = time.perf_counter()
+        db.stats.waits.add(self._began - asked)
+        return db
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection = self._db.connection
+        try:
+            if error is None:
+                self._step_commit_seq()
+                connection.execute("COMMIT")
+        finally:
+            # After a full disk or an I/O error SQLite has rolled back already, and ROLLBACK would hide the first error.
+            if connection.in_transaction:
+                with suppress(apsw.Error):
+                    connection.execute("ROLLBACK")
+            self._leave()
+            stats = self._db.stats
+            stats.transactions += 1
+            stats.write_s += time.perf_counter() - self._began
+
+    def _step_commit_seq(self) -> None:
+        db = self._db
+        rows: list[tuple[Any, ...]] = db.connection.execute(
+            "UPDATE meta SET commit_seq = commit_seq + 1 RETURNING commit_seq"
+        ).fetchall()
+        seq: int = rows[0][0]
+        if seq <= db._seen_commit_seq:  # noqa: SLF001
+            raise StateError(
+                f"the database went back in time: {db.path} was replaced or restored while it was in use",
+                hint="stop all runs on it, then check it with: torc-local doctor",
+            )
+        db._seen_commit_seq = seq  # noqa: SLF001
+
+    def _leave(self) -> None:
+        if self._queued and self._db._turnstile is not None:  # noqa: SLF001
+            self._db._turnstile.leave()  # noqa: SLF001
+            self._queued = False
+
+
+_open_databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
+
+
+def _poison_all() -> None:
+    for db in list(_open_databases):
+        db._poison()  # noqa: SLF001
+    _open_databases.clear()
+
+
+os.register_at_fork(after_in_child=_poison_all)

@@ -1,0 +1,154 @@
+"""Queries that must return no rows: after every test, after every crash, and in ``torc-local doctor``.
+
+Each row that one returns is a violation, in columns that name what is wrong. Those marked ``at_rest`` hold only
+while nothing runs (or after reclaim); the others hold after every commit.
+"""
+
+from typing import NamedTuple
+
+from torc_local.store.database import Database
+
+
+class Invariant(NamedTuple):
+    """A promise as a query for its violations."""
+
+    name: str
+    promise: str
+    sql: str
+    at_rest: bool = False
+
+
+class Violation(NamedTuple):
+    """A broken promise with one example."""
+
+    invariant: str
+    promise: str
+    example: str
+
+
+INVARIANTS = (
+    Invariant(
+        "counts_match_jobs",
+        "the kept counts equal the jobs counted by state",
+        "SELECT w.id, m.status FROM workflow w JOIN (SELECT DISTINCT status FROM job_count) m"
+        " LEFT JOIN job_count c ON c.workflow_id = w.id AND c.status = m.status"
+        " LEFT JOIN (SELECT workflow_id, status, count(*) AS n FROM job GROUP BY workflow_id, status) j"
+        "  ON j.workflow_id = w.id AND j.status = m.status WHERE coalesce(c.jobs, 0) <> coalesce(j.n, 0)",
+    ),
+    Invariant(
+        "every_state_is_counted",
+        "every job's state has a count",
+        "SELECT j.id, j.status FROM job j WHERE NOT EXISTS (SELECT 1 FROM job_count c"
+        " WHERE c.workflow_id = j.workflow_id AND c.status = j.status)",
+    ),
+    Invariant(
+        "blockers_match_dependencies",
+        "a job's blockers are what it waits for and has not been counted off",
+        "SELECT j.id, j.status, j.blockers, coalesce(d.n, 0) FROM job j LEFT JOIN ("
+        " SELECT d.after_id, sum(CASE"
+        "   WHEN e.node_id IS NOT NULL THEN d.after_id > e.cursor_id"
+        "   WHEN d.before_id > 0 THEN b.status NOT IN ('completed', 'failed', 'canceled', 'terminated')"
+        "   ELSE g.remaining > 0 END) AS n"
+        " FROM dependency d LEFT JOIN job b ON b.id = d.before_id LEFT JOIN gate g ON g.id = d.before_id"
+        " LEFT JOIN ended e ON e.workflow_id = coalesce(b.workflow_id, g.workflow_id) AND e.node_id = d.before_id"
+        " WHERE d.after_id > 0 GROUP BY d.after_id) d ON d.after_id = j.id"
+        " WHERE j.status NOT IN ('canceled', 'disabled') AND j.blockers <> coalesce(d.n, 0)",
+    ),
+    Invariant(
+        "gates_match_members",
+        "a gate's remaining count is its members that have not been counted off",
+        "SELECT g.id, g.remaining, coalesce(m.n, 0) FROM gate g LEFT JOIN ("
+        " SELECT d.after_id, sum(CASE WHEN e.node_id IS NOT NULL THEN d.after_id > e.cursor_id"
+        "   ELSE j.status NOT IN ('completed', 'failed', 'canceled', 'terminated') END) AS n"
+        " FROM dependency d JOIN job j ON j.id = d.before_id"
+        " LEFT JOIN ended e ON e.workflow_id = j.workflow_id AND e.node_id = d.before_id"
+        " WHERE d.after_id < 0 GROUP BY d.after_id) m ON m.after_id = g.id WHERE g.remaining <> coalesce(m.n, 0)",
+    ),
+    Invariant(
+        "dependencies_have_ends",
+        "both ends of every dependency exist in one workflow",
+        "SELECT d.before_id, d.after_id FROM dependency d"
+        " LEFT JOIN job b ON b.id = d.before_id LEFT JOIN gate bg ON bg.id = d.before_id"
+        " LEFT JOIN job a ON a.id = d.after_id LEFT JOIN gate ag ON ag.id = d.after_id"
+        " WHERE coalesce(b.workflow_id, bg.workflow_id) IS NOT coalesce(a.workflow_id, ag.workflow_id)"
+        " OR coalesce(b.workflow_id, bg.workflow_id) IS NULL OR (d.before_id < 0 AND d.after_id < 0)",
+    ),
+    Invariant(
+        "completed_has_one_completion",
+        "a completed job has exactly one recorded completion for its attempt",
+        "SELECT j.id, count(a.job_id) FROM job j LEFT JOIN attempt a ON a.job_id = j.id"
+        " AND a.attempt_id = j.attempt_id AND a.status = 'completed'"
+        " WHERE j.status = 'completed' GROUP BY j.id HAVING count(a.job_id) <> 1",
+    ),
+    Invariant(
+        "completion_is_final",
+        "a job whose current attempt has a recorded completion is completed",
+        "SELECT a.job_id, j.status FROM attempt a JOIN job j ON j.id = a.job_id AND j.attempt_id = a.attempt_id"
+        " WHERE a.status = 'completed' AND j.status <> 'completed'",
+    ),
+    Invariant(
+        "failed_has_a_result",
+        "a failed or terminated job has a recorded attempt that says why",
+        "SELECT j.id, j.status FROM job j WHERE j.status IN ('failed', 'terminated')"
+        " AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.job_id = j.id AND a.status <> 'completed')",
+    ),
+    Invariant(
+        "claims_have_live_runners",
+        "a claimed job is held by a runner that has not ended",
+        "SELECT j.id, j.runner_id FROM job j LEFT JOIN runner u ON u.id = j.runner_id"
+        " WHERE j.runner_id IS NOT NULL AND (u.id IS NULL OR u.ended_at IS NOT NULL)",
+    ),
+    Invariant(
+        "running_rows_match_jobs",
+        "the table of running jobs lists exactly the jobs in state running",
+        "SELECT id FROM job WHERE status = 'running' AND id NOT IN (SELECT job_id FROM running)"
+        " UNION ALL SELECT s.job_id FROM running s JOIN job j ON j.id = s.job_id WHERE j.status <> 'running'",
+    ),
+    Invariant(
+        "starts_follow_ends",
+        "no job started before everything it waits for had ended",
+        # Seen within one run. The clock is the nodes' own, so this looks at pairs recorded on one node only.
+        "SELECT d.before_id, d.after_id FROM dependency d JOIN attempt b ON b.job_id = d.before_id"
+        " JOIN attempt a ON a.job_id = d.after_id AND a.run_id = b.run_id AND a.started_at < b.ended_at - 0.001"
+        " JOIN runner ua ON ua.id = a.runner_id JOIN runner ub ON ub.id = b.runner_id AND ub.node_id = ua.node_id"
+        " WHERE d.before_id > 0 AND d.after_id > 0 AND a.attempt_id = (SELECT min(x.attempt_id) FROM attempt x"
+        " WHERE x.job_id = a.job_id AND x.run_id = a.run_id) AND b.status = 'completed'",
+    ),
+    Invariant(
+        "budget_is_kept",
+        "what runners hold of a node is within its capacity and zero after their end",
+        "SELECT u.id FROM runner u WHERE u.ended_at IS NOT NULL"
+        " AND (u.held_cpus <> 0 OR u.held_memory_bytes <> 0 OR u.held_gpus <> 0)",
+    ),
+    Invariant(
+        "ended_run_has_nothing_open",
+        "a run that is closed has no job that could still run",
+        "SELECT r.workflow_id, c.status FROM run r JOIN workflow w ON w.id = r.workflow_id AND w.run_id = r.run_id"
+        " JOIN job_count c ON c.workflow_id = r.workflow_id WHERE r.ended_at IS NOT NULL AND c.jobs > 0"
+        " AND c.status IN ('pending', 'running', 'blocked', 'uninitialized', 'ready')",
+    ),
+    Invariant(
+        "nothing_is_half_put_back",
+        "no job is left in the middle of a restart",
+        "SELECT id FROM job WHERE status = 'uninitialized'",
+    ),
+    Invariant(
+        "nothing_claimed_at_rest",
+        "no job is claimed and no runner is open while nothing runs",
+        "SELECT id FROM job WHERE runner_id IS NOT NULL UNION ALL SELECT -id FROM runner WHERE ended_at IS NULL",
+        at_rest=True,
+    ),
+)
+
+
+def violations(db: Database, *, at_rest: bool = False) -> list[Violation]:
+    """Every broken promise, each with its first example; reads one moment of the whole database."""
+    found = []
+    with db.read():
+        for invariant in INVARIANTS:
+            if invariant.at_rest and not at_rest:
+                continue
+            row = next(iter(db.connection.execute(invariant.sql + " LIMIT 1").fetchall()), None)
+            if row is not None:
+                found.append(Violation(invariant.name, invariant.promise, ", ".join(map(str, row))))
+    return found

@@ -1,0 +1,275 @@
+"""Jobs on their way through a runner: ready, claimed, running, ended, given back."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from torc_local.store.database import Database
+from torc_local.store.registry import action, statement
+
+
+class Claim(NamedTuple):
+    """A job that a runner holds."""
+
+    id: int
+    name: str
+    command: str
+    attempt_id: int
+    resource_requirements_id: int
+    priority: int
+
+
+class Shape(NamedTuple):
+    """The requirements of the first of the ready jobs at one priority that ask for the same."""
+
+    priority: int
+    resource_requirements_id: int
+    num_cpus: int
+    memory_bytes: int
+    num_gpus: int
+    num_nodes: int
+
+
+class Mark(NamedTuple):
+    """A job that turned out to run for longer than a batch; columns as in table ``running``."""
+
+    job_id: int
+    attempt_id: int
+    pid: int
+    started_at: float
+    segment_id: int | None
+    stdout_start: int
+    stderr_start: int
+
+
+class Result(NamedTuple):
+    """How one attempt at a job ended; columns as in table ``attempt``."""
+
+    job_id: int
+    run_id: int
+    attempt_id: int
+    runner_id: int
+    status: str
+    reason: str | None
+    return_code: int
+    started_at: float
+    ended_at: float
+    cpu_s: float
+    peak_memory_bytes: int
+    segment_id: int | None
+    stdout_start: int
+    stdout_bytes: int
+    stderr_start: int
+    stderr_bytes: int
+
+
+class Moved(NamedTuple):
+    """A job that changed its state."""
+
+    id: int
+    before: str
+
+
+class Standing(NamedTuple):
+    """What a runner asks before it takes the lock: may it claim, and is there anything?"""
+
+    is_canceled: int
+    ready: int
+
+
+class _Id(NamedTuple):
+    id: int
+
+
+_STANDING = statement(
+    "workflow_standing",
+    "SELECT w.is_canceled, c.jobs FROM workflow w JOIN job_count c ON c.workflow_id = w.id AND c.status = 'ready'"
+    " WHERE w.id = ?",
+    Standing._make,
+    hot=True,
+)
+
+
+def standing(db: Database, workflow_id: int) -> Standing:
+    """Whether the workflow was canceled, and how many jobs are ready."""
+    return _STANDING.one(db, (workflow_id,))
+
+
+_CLAIM = statement(
+    "job_claim",
+    "UPDATE job SET status = 'pending', runner_id = ?1 WHERE id IN (SELECT id FROM job WHERE workflow_id = ?2"
+    " AND status = 'ready' ORDER BY priority DESC, resource_requirements_id, id LIMIT ?3)"
+    " RETURNING id, name, command, attempt_id, resource_requirements_id, priority",
+    Claim._make,
+    hot=True,
+)
+
+
+def claim(db: Database, workflow_id: int, runner_id: int, limit: int) -> list[Claim]:
+    """Take up to ``limit`` ready jobs, first come first; in the order in which they should run."""
+    claims = _CLAIM.rows(db, (runner_id, workflow_id, limit))
+    # RETURNING promises no order (SQLite: lang_returning).
+    claims.sort(key=_claim_order)
+    return claims
+
+
+def _claim_order(claim: Claim) -> tuple[int, int, int]:
+    return -claim.priority, claim.resource_requirements_id, claim.id
+
+
+_CLAIM_SHAPE = statement(
+    "job_claim_shape",
+    "UPDATE job SET status = 'pending', runner_id = ?1 WHERE id IN (SELECT id FROM job WHERE workflow_id = ?2"
+    " AND status = 'ready' AND priority = ?4 AND resource_requirements_id = ?5 ORDER BY id LIMIT ?3)"
+    " RETURNING id, name, command, attempt_id, resource_requirements_id, priority",
+    Claim._make,
+    hot=True,
+)
+
+
+def claim_shape(db: Database, workflow_id: int, runner_id: int, limit: int, shape: Shape) -> list[Claim]:
+    """Take up to ``limit`` ready jobs that ask for the same resources at the same priority."""
+    bindings = (runner_id, workflow_id, limit, shape.priority, shape.resource_requirements_id)
+    claims = _CLAIM_SHAPE.rows(db, bindings)
+    claims.sort(key=_claim_order)
+    return claims
+
+
+_SHAPE_COLUMNS = (
+    "SELECT j.priority, r.id, r.num_cpus, r.memory_bytes, r.num_gpus, r.num_nodes"
+    " FROM job j JOIN resource_requirements r ON r.id = j.resource_requirements_id"
+    " WHERE j.workflow_id = ?1 AND j.status = 'ready'"
+)
+_SHAPE_ORDER = " ORDER BY j.priority DESC, j.resource_requirements_id LIMIT 1"
+_FIRST_SHAPE = statement("job_shape_first", _SHAPE_COLUMNS + _SHAPE_ORDER, Shape._make, hot=True)
+_SAME_PRIORITY = statement(
+    "job_shape_same_priority",
+    _SHAPE_COLUMNS + " AND j.priority = ?2 AND j.resource_requirements_id > ?3" + _SHAPE_ORDER,
+    Shape._make,
+    hot=True,
+)
+_LOWER_PRIORITY = statement(
+    "job_shape_lower_priority", _SHAPE_COLUMNS + " AND j.priority < ?2" + _SHAPE_ORDER, Shape._make, hot=True
+)
+
+
+def next_shape(db: Database, workflow_id: int, after: Shape | None) -> Shape | None:
+    """The next distinct shape among ready jobs in claim order: one index probe each, however many jobs share it."""
+    if after is None:
+        return _FIRST_SHAPE.first(db, (workflow_id,))
+    same = _SAME_PRIORITY.first(db, (workflow_id, after.priority, after.resource_requirements_id))
+    return same or _LOWER_PRIORITY.first(db, (workflow_id, after.priority))
+
+
+_GIVE_BACK = statement(
+    "job_give_back",
+    "UPDATE job SET status = 'ready', runner_id = NULL WHERE id = ? AND runner_id = ? AND status = 'pending'"
+    " RETURNING id",
+    _Id._make,
+    hot=True,
+)
+
+
+def give_back(db: Database, runner_id: int, job_ids: Iterable[int]) -> int:
+    """Return claims that were not started; how many were still ours."""
+    return len(_GIVE_BACK.many(db, [(job_id, runner_id) for job_id in job_ids]))
+
+
+_MARK = statement(
+    "job_mark_running",
+    "UPDATE job SET status = 'running' WHERE id = ? AND runner_id = ? AND attempt_id = ? AND status = 'pending'"
+    " RETURNING id",
+    _Id._make,
+    hot=True,
+)
+_RUNNING = action(
+    "running_insert",
+    "INSERT INTO running (job_id, pid, started_at, segment_id, stdout_start, stderr_start) VALUES (?, ?, ?, ?, ?, ?)",
+)
+
+
+def mark_running(db: Database, runner_id: int, marks: Sequence[Mark]) -> int:
+    """Record that jobs run, where, and where their output begins; how many were still ours."""
+    ours = {row.id for row in _MARK.many(db, [(mark.job_id, runner_id, mark.attempt_id) for mark in marks])}
+    _RUNNING.many(
+        db,
+        [
+            (mark.job_id, mark.pid, mark.started_at, mark.segment_id or 0, mark.stdout_start, mark.stderr_start)
+            for mark in marks
+            if mark.job_id in ours
+        ],
+    )
+    return len(ours)
+
+
+_NOT_PENDING = statement(
+    "job_settle_running",
+    "DELETE FROM running WHERE job_id = ? AND EXISTS (SELECT 1 FROM job WHERE id = ?1 AND runner_id = ?2)"
+    " RETURNING job_id",
+    _Id._make,
+    hot=True,
+)
+_SETTLE = statement(
+    "job_settle",
+    "UPDATE job SET status = ?1, runner_id = NULL WHERE id = ?2 AND runner_id = ?3 AND attempt_id = ?4"
+    " AND status IN ('pending', 'running') RETURNING id",
+    _Id._make,
+    hot=True,
+)
+_SETTLE_TO_READY = statement(
+    "job_settle_to_ready",
+    "UPDATE job SET status = 'ready', runner_id = NULL, attempt_id = attempt_id + 1 WHERE id = ?1 AND runner_id = ?2"
+    " AND attempt_id = ?3 AND status IN ('pending', 'running') RETURNING id",
+    _Id._make,
+    hot=True,
+)
+_ATTEMPT = action(
+    "attempt_insert",
+    "INSERT INTO attempt (job_id, run_id, attempt_id, runner_id, status, reason, return_code, started_at, ended_at,"
+    " cpu_s, peak_memory_bytes, segment_id, stdout_start, stdout_bytes, stderr_start, stderr_bytes)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+)
+_ENDED = action(
+    "ended_insert",
+    "INSERT INTO ended (workflow_id, node_id, failed) SELECT ?1, ?2, ?3"
+    " WHERE EXISTS (SELECT 1 FROM dependency WHERE before_id = ?2)",
+)
+
+
+def forget_running(db: Database, runner_id: int, job_ids: Iterable[int]) -> set[int]:
+    """Drop the rows of ``running`` of these jobs as far as they are ours; which had one."""
+    return {row.id for row in _NOT_PENDING.many(db, [(job_id, runner_id) for job_id in job_ids])}
+
+
+def settle(db: Database, results: Sequence[Result]) -> set[int]:
+    """Move jobs to their end, fenced by runner, attempt and state; the ids of those that were still ours."""
+    bindings = [(result.status, result.job_id, result.runner_id, result.attempt_id) for result in results]
+    return {row.id for row in _SETTLE.many(db, bindings)}
+
+
+def settle_to_ready(db: Database, results: Sequence[Result]) -> set[int]:
+    """Move interrupted jobs back to ready for their next attempt; the ids of those that were still ours."""
+    bindings = [(result.job_id, result.runner_id, result.attempt_id) for result in results]
+    return {row.id for row in _SETTLE_TO_READY.many(db, bindings)}
+
+
+def insert_attempts(db: Database, results: Iterable[Result]) -> None:
+    """Record how attempts ended."""
+    _ATTEMPT.many(db, results)
+
+
+def queue_ended(db: Database, workflow_id: int, nodes: Iterable[tuple[int, bool]]) -> None:
+    """Queue jobs (id, did it fail) for unblocking; those that nobody waits for are left out."""
+    _ENDED.many(db, [(workflow_id, node_id, int(failed)) for node_id, failed in nodes])
+
+
+_HELD = statement(
+    "job_held_by",
+    "SELECT id, status FROM job WHERE runner_id = ? ORDER BY id",
+    Moved._make,
+    hot=True,
+)
+
+
+def held_by(db: Database, runner_id: int) -> list[Moved]:
+    """The jobs that a runner holds, with their states."""
+    return _HELD.rows(db, (runner_id,))

@@ -1,0 +1,32 @@
+"""The ladder from each older schema to the next. ``schema.sql`` is always the top; a test climbs and compares.
+
+One rung is the SQL that turns version N into N + 1. The whole climb is one transaction, after a copy of the file.
+"""
+
+from torc_local.ground.errors import StateError
+from torc_local.store.database import Database
+
+#: RUNGS[n] turns version n + 1 into n + 2. Empty while there has been one version only.
+RUNGS: tuple[str, ...] = ()
+
+#: The schema version of ``schema.sql`` (SQLite ``user_version``).
+NEWEST = len(RUNGS) + 1
+
+
+def migrate(db: Database, version: int, rungs: tuple[str, ...] = RUNGS) -> None:
+    """Bring the database from ``version`` to the top of the ladder, keeping a copy beside it.
+
+    Crash: a kill before COMMIT leaves the old version, and the copy; the next open climbs again.
+    """
+    copy = db.path.with_name(f"{db.path.name}.v{version}.bak")
+    if not copy.exists():
+        db.connection.execute("VACUUM INTO ?", (str(copy),))
+        copy.chmod(0o600)
+    with db.write():
+        now = int(db.connection.pragma("user_version"))
+        if now < version:
+            raise StateError(f"the database changed while it was brought up to date: {db.path}")
+        for rung in rungs[now - 1 :]:
+            for _ in db.connection.execute(rung):
+                pass
+        db.connection.pragma("user_version", len(rungs) + 1)

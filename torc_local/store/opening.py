@@ -1,0 +1,214 @@
+"""Opening a database file: ours, of a version we know, private to its owner, or a sentence that says why not.
+
+Crash table of making one: the file is made empty and private first (a kill leaves an empty file, which the next
+creator fills); schema, version and the first row are one transaction (a kill leaves the empty file again).
+"""
+
+import errno
+import os
+import secrets
+import stat
+from importlib import resources
+from pathlib import Path
+
+import apsw
+
+from torc_local import __version__
+from torc_local.ground import clock
+from torc_local.ground.errors import StateError
+from torc_local.ground.states import MOVES
+from torc_local.store import migrations
+from torc_local.store.database import STATEMENT_CACHE, Database
+
+#: "torc" in ASCII: lets ``file`` and us tell our databases from other programs'.
+APPLICATION_ID = 0x746F7263
+
+
+def schema() -> str:
+    """The text of ``schema.sql``."""
+    return (resources.files(__package__) / "schema.sql").read_text("utf-8")
+
+
+def open_or_create(path: Path, *, turnstile: bool = True) -> Database:
+    """Open for writing; make the file and its directory first when they are missing.
+
+    Raises StateError when the place cannot be written or the file is not a database of ours.
+    """
+    if not path.exists():
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            if not path.exists():
+                raise StateError(
+                    f"cannot make the database {path}: something that is not a directory is in the way",
+                    hint="choose another place with --db PATH or -o DIR",
+                ) from None
+        except OSError as error:
+            raise StateError(
+                f"cannot make the database {path}: {_words(error)}", hint="choose another place with --db PATH"
+            ) from None
+    return open_existing(path, create=True, turnstile=turnstile)
+
+
+def open_existing(path: Path, *, create: bool = False, turnstile: bool = True) -> Database:
+    """Open for writing a database that exists; ``create`` fills an empty file."""
+    _check_file(path)
+    if not os.access(path, os.W_OK):
+        raise StateError(f"the database cannot be written: {path}", hint="check its owner and permissions (ls -l)")
+    db = Database(path, _connect(path, apsw.SQLITE_OPEN_READWRITE), writable=True, turnstile=turnstile)
+    try:
+        _check_version(db, create=create)
+        _settings(db)
+    except BaseException as error:
+        db.close()
+        raise _translated(error, path) from error
+    return db
+
+
+def open_read_only(path: Path) -> Database:
+    """Open for looking. Works on a file or directory that we cannot write."""
+    _check_file(path)
+    try:
+        db = Database(path, _connect(path, apsw.SQLITE_OPEN_READONLY), writable=False)
+        version = _identify(db)
+    except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
+        # Reading in WAL mode needs a -shm file. Where it cannot be made and no -wal is left, the file does not change.
+        wal = path.with_name(path.name + "-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise _translated(error, path) from error
+        uri = path.resolve().as_uri() + "?immutable=1"
+        db = Database(path, _connect(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI), writable=False)
+        version = _identify(db)
+    except apsw.Error as error:
+        raise _translated(error, path) from error
+    if version == 0:
+        db.close()
+        raise _not_ours(path, "it is empty")
+    if version < migrations.NEWEST:
+        db.close()
+        raise StateError(
+            f"the database is of an older version ({version}, this program reads {migrations.NEWEST}): {path}",
+            hint="any command that writes, such as torc-local run, brings it up to date",
+        )
+    return db
+
+
+def _connect(path: Path | str, flags: int) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(str(path), flags=flags, statementcachesize=STATEMENT_CACHE)
+    except apsw.Error as error:
+        raise _translated(error, Path(path)) from error
+    connection.set_busy_timeout(10_000)  # before the first pragma, which would fail at once otherwise
+    return connection
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise StateError(
+            f"there is no database at {path}", hint="torc-local run WORKFLOW.yaml makes one; or name it with --db PATH"
+        ) from None
+    except OSError as error:
+        raise StateError(f"cannot open the database {path}: {_words(error)}") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise StateError(f"the database is a directory: {path}", hint="name the file in it, for example torc.db")
+    if not stat.S_ISREG(found.st_mode):
+        raise StateError(f"the database is not a regular file: {path}")
+
+
+def _settings(db: Database) -> None:
+    connection = db.connection
+    mode = connection.pragma("journal_mode", "wal")
+    if mode != "wal":
+        raise StateError(f"SQLite refuses write-ahead logging for {db.path} (it uses {mode})")
+    # A killed process loses nothing; a power loss may cost the last second of records, whose jobs then run again.
+    connection.pragma("synchronous", "NORMAL")
+    connection.pragma("foreign_keys", True)
+    connection.pragma("temp_store", "MEMORY")
+    connection.pragma("cell_size_check", True)
+    connection.pragma("trusted_schema", False)
+
+
+def _check_version(db: Database, *, create: bool) -> None:
+    version = _identify(db)
+    if version == 0:
+        if not create:
+            raise _not_ours(db.path, "it is empty")
+        _fill(db)
+    elif version < migrations.NEWEST:
+        migrations.migrate(db, version)
+
+
+def _identify(db: Database) -> int:
+    """The schema version of the file; 0 when it is empty. Raises StateError when it is not ours or newer than us."""
+    connection = db.connection
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
+    application = int(connection.pragma("application_id"))
+    version = int(connection.pragma("user_version"))
+    if application != APPLICATION_ID:
+        if tables or application or version:
+            raise _not_ours(db.path, "it belongs to another program")
+        return 0
+    if version > migrations.NEWEST:
+        raise StateError(
+            f"the database is of a newer version ({version}; this program knows up to {migrations.NEWEST}): {db.path}",
+            hint="use the torc-local that made it, or a newer one",
+        )
+    return version
+
+
+def _fill(db: Database) -> None:
+    connection = db.connection
+    connection.pragma("journal_mode", "wal")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0] == 0:
+            for _ in connection.execute(schema()):
+                pass
+            connection.executemany("INSERT INTO move (before, after) VALUES (?, ?)", sorted(MOVES))
+            connection.execute(
+                "INSERT INTO meta (id, token, created_by, created_at) VALUES (1, ?, ?, ?)",
+                (secrets.token_hex(8), __version__, clock.now()),
+            )
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", migrations.NEWEST)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _not_ours(path: Path, why: str) -> StateError:
+    return StateError(f"not a torc-local database: {path} ({why})", hint="choose another place with --db PATH")
+
+
+def _translated(error: BaseException, path: Path) -> BaseException:
+    """SQLite's error as a sentence with a cure; other errors unchanged."""
+    match error:
+        case apsw.NotADBError():
+            return _not_ours(path, "it is not an SQLite file")
+        case apsw.CorruptError():
+            return StateError(f"the database is damaged: {path} ({error})", hint="check it with: torc-local doctor")
+        case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
+            return StateError(f"cannot open the database {path}: {error}", hint="check permissions and free space")
+        case apsw.FullError():
+            return StateError(f"the disk is full: {path}", hint="make room (df -h), then run again: nothing is lost")
+        case apsw.IOError():
+            return StateError(f"input/output error on the database {path}: {error}", hint="check the file system")
+        case apsw.BusyError():
+            return StateError(f"the database is locked by another program: {path}", hint=f"fuser {path}")
+        case _:
+            return error
+
+
+def translated(error: apsw.Error, path: Path) -> BaseException:
+    """What the command line shows for an SQLite error; the error itself when we have no better words."""
+    return _translated(error, path)
+
+
+def _words(error: OSError) -> str:
+    return (os.strerror(error.errno) if error.errno else str(error)).lower() + (
+        " (read-only file system)" if error.errno == errno.EROFS and not error.strerror else ""
+    )
