@@ -4,16 +4,16 @@ Doing all three at once is what makes a busy runner cost one write transaction p
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torc_local.engine import fit
 from torc_local.engine.unblock import queue_ended
 from torc_local.ground.errors import TorcLocalError
 from torc_local.ground.states import JobStatus
-from torc_local.store import events, jobs, runners, workflows
+from torc_local.store import events, jobs, runners, unblocking, workflows
 from torc_local.store.database import Database
-from torc_local.store.jobs import Claim, Mark, Result
+from torc_local.store.jobs import Claim, Mark, Result, Shape
 from torc_local.store.runners import Held, Metrics
 
 #: Status of an attempt that ended because we were told to stop: its job is ready again, not terminated.
@@ -52,7 +52,6 @@ class Turn(NamedTuple):
 
     settled: int
     batches: list[tuple[list[Claim], Held]]
-    nothing_fits: bool = False  # there are ready jobs, and none of them fits what is free
 
 
 def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
@@ -74,14 +73,14 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
         if wish.give_back:
             n = jobs.give_back(db, me.runner_id, wish.give_back)
             moves.update({JobStatus.PENDING: -n, JobStatus.READY: n})
-        batches, nothing_fits = _claim(db, me, wish) if wish.slots else ([], False)
+        batches = _claim(db, me, wish) if wish.slots else []
         claimed = sum(len(batch) for batch, _ in batches)
         if claimed:
             moves.update({JobStatus.READY: -claimed, JobStatus.PENDING: claimed})
         workflows.add_counts(db, me.workflow_id, moves)
         if wish.metrics is not None:
             runners.note_metrics(db, me.runner_id, wish.metrics)
-    return Turn(settled, batches, nothing_fits)
+    return Turn(settled, batches)
 
 
 def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) -> int:
@@ -110,24 +109,23 @@ def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) ->
     return len(done) + len(again)
 
 
-def _claim(db: Database, me: Me, wish: Wish) -> tuple[list[tuple[list[Claim], Held]], bool]:
+def _claim(db: Database, me: Me, wish: Wish) -> list[tuple[list[Claim], Held]]:
     canceled, ready = jobs.standing(db, me.workflow_id)
     if canceled or not ready:
-        return [], False
+        return []
     if me.by_resources:
         return _claim_by_resources(db, me, wish)
     claims = jobs.claim(db, me.workflow_id, me.runner_id, wish.slots * wish.per_slot)
     # Dealt out like cards, so that with few jobs every slot gets one before any gets two.
-    return [(claims[slot :: wish.slots], fit.NOTHING) for slot in range(min(wish.slots, len(claims)))], False
+    return [(claims[slot :: wish.slots], fit.NOTHING) for slot in range(min(wish.slots, len(claims)))]
 
 
-def _claim_by_resources(db: Database, me: Me, wish: Wish) -> tuple[list[tuple[list[Claim], Held]], bool]:
+def _claim_by_resources(db: Database, me: Me, wish: Wish) -> list[tuple[list[Claim], Held]]:
     """For each free slot the first shape that fits; its batch runs one by one, so it holds that shape once."""
     free = runners.free_on_node(db, me.node_id)
     batches: list[tuple[list[Claim], Held]] = []
     held = wish.held
     shape = jobs.next_shape(db, me.workflow_id, None)
-    any_ready = shape is not None
     while shape is not None and len(batches) < wish.slots:
         if fit.fits(shape, free):
             claims = jobs.claim_shape(db, me.workflow_id, me.runner_id, wish.per_slot, shape)
@@ -139,4 +137,31 @@ def _claim_by_resources(db: Database, me: Me, wish: Wish) -> tuple[list[tuple[li
         shape = jobs.next_shape(db, me.workflow_id, shape)
     if batches:
         runners.beat(db, me.runner_id, held)
-    return batches, any_ready and not batches
+    return batches
+
+
+def may_claim(db: Database, me: Me) -> bool:
+    """Whether asking for work may bring any: a look without the lock.
+
+    For resource mode, where much may be ready and nothing fit; counting jobs only, what is ready can be had.
+    """
+    if not me.by_resources:
+        return True
+    free = runners.free_on_node(db, me.node_id)
+    return any(fit.fits(shape, free) for shape in _shapes(db, me.workflow_id))
+
+
+def stuck(db: Database, me: Me) -> bool:
+    """Whether no ready job would fit this node even if it were empty, and none will become ready."""
+    node = runners.node(db, me.node_id)
+    whole = Held(node.num_cpus, node.memory_bytes, node.num_gpus)
+    return not unblocking.waiting(db, me.workflow_id) and not any(
+        fit.fits(shape, whole) for shape in _shapes(db, me.workflow_id)
+    )
+
+
+def _shapes(db: Database, workflow_id: int) -> Iterator[Shape]:
+    shape = jobs.next_shape(db, workflow_id, None)
+    while shape is not None:
+        yield shape
+        shape = jobs.next_shape(db, workflow_id, shape)

@@ -19,3 +19,8 @@ _EPOCH = time.time() - monotonic()
 def now() -> float:
     """Seconds since the epoch, UTC: for records that people read."""
     return _EPOCH + monotonic()
+
+
+def utc(moment: float) -> float:
+    """A moment of ``monotonic`` as seconds since the epoch."""
+    return _EPOCH + moment

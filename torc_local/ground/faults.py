@@ -1,0 +1,45 @@
+"""Named moments at which a test may let a process die; unarmed, as in every real run, they cost next to nothing.
+
+Armed through the environment: ``TORC_LOCAL_FAULT=runner.reaped:3:KILL`` sends the process that reaches
+``runner.reaped`` for the third time a SIGKILL. Only tests set it.
+"""
+
+import os
+import signal
+
+VARIABLE = "TORC_LOCAL_FAULT"
+
+#: Every moment there is, with the process that meets it. The crash tables of these processes have one row for each.
+POINTS = (
+    "runner.claimed",
+    "runner.spawned",
+    "runner.reaped",
+    "runner.settled",
+    "coordinator.unblocked",
+    "supervisor.forked",
+)
+
+_armed: dict[str, tuple[int, signal.Signals]] = {}
+
+
+def arm(text: str | None) -> None:
+    """Arm one moment, ``point:count:SIGNAL``, or none; raises ValueError for a point that does not exist."""
+    _armed.clear()
+    if text:
+        point, count, name = text.split(":")
+        if point not in POINTS:
+            message = f"there is no fault point {point!r}"
+            raise ValueError(message)
+        _armed[point] = (int(count), signal.Signals[f"SIG{name}"])
+
+
+def reach(point: str) -> None:
+    """Say that the process is at this moment now."""
+    if _armed and point in _armed:
+        count, kind = _armed[point]
+        _armed[point] = (count - 1, kind)
+        if count == 1:
+            os.kill(os.getpid(), kind)
+
+
+arm(os.environ.get(VARIABLE))

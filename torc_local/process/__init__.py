@@ -1,0 +1,1 @@
+"""Loops: supervisor, coordinator, runner; and what they need of the operating system. A process is a loop."""

@@ -1,0 +1,83 @@
+"""From a job's command to what is executed: ``bash -c``, as in Torc, unless bash would change nothing.
+
+A plain list of words whose first is a program is spawned directly: same result, a third cheaper. Whenever in doubt,
+bash runs it.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+#: Longest command that fits in one argument (Linux: MAX_ARG_STRLEN is 128 KiB with the final NUL).
+LONGEST_ARGUMENT = 128 * 1024 - 1
+
+# Words that mean the same to bash and to us: no expansion, no operator, no comment, no history, nothing escaped.
+_WORD = r"""(?:[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*|'[^'\n\0]*'|"[^"$`\\!\n\0]*")"""
+_PLAIN = re.compile(rf"[ \t]*{_WORD}(?:[ \t]+{_WORD})*[ \t]*")
+_WORDS = re.compile(_WORD)
+_BARE = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
+
+# Builtins of bash (help -d) and its reserved words: what is outside of bash under these names may differ.
+_BUILTINS = frozenset(
+    """. : [ alias bg bind break builtin caller cd command compgen complete compopt continue declare dirs disown echo
+    enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf
+    pushd pwd read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit
+    umask unalias unset wait if then else elif fi case esac for select while until do done in function time coproc
+    ! { } [[ ]]""".split()  # noqa: SIM905 - a list of seventy quoted words would be read by nobody
+)
+_SAME_OUTSIDE = frozenset({"true", "false"})
+
+
+class Argv(NamedTuple):
+    """A program's path and its arguments; ``argv[0]`` is the name it was called by."""
+
+    path: str
+    argv: tuple[str, ...]
+
+
+class Interpreter:
+    """Turns commands into argument lists; remembers where programs are."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._path = environment.get("PATH", os.defpath)
+        self._found: dict[str, str | None] = {}
+        self._bash = shutil.which("bash", path=self._path) or "/bin/bash"
+        # These change what bash does before the first word: then only bash knows what a command means.
+        self._only_bash = "BASH_ENV" in environment or any(name.startswith("BASH_FUNC_") for name in environment)
+
+    def argv(self, command: str) -> Argv:
+        """What to execute for a command of at most LONGEST_ARGUMENT bytes."""
+        return (None if self._only_bash else self._direct(command)) or self.shell(command)
+
+    def shell(self, command: str) -> Argv:
+        """The command through bash."""
+        return Argv(self._bash, ("bash", "-c", command))
+
+    def script(self, file: Path) -> Argv:
+        """A command that was written to a file because it is too long for an argument."""
+        return Argv(self._bash, ("bash", str(file)))
+
+    def _direct(self, command: str) -> Argv | None:
+        if not _PLAIN.fullmatch(command):
+            return None
+        words = _WORDS.findall(command) if "'" in command or '"' in command else command.split()
+        program = words[0]
+        if not _BARE.fullmatch(program):
+            return None
+        if program in _BUILTINS and program not in _SAME_OUTSIDE and not _same_echo(words):
+            return None
+        path = self._where(program)
+        return None if path is None else Argv(path, tuple(w[1:-1] if w[0] in "'\"" else w for w in words))
+
+    def _where(self, program: str) -> str | None:
+        if program not in self._found:
+            # A relative path depends on the directory, which is the same for all jobs of a run.
+            self._found[program] = shutil.which(program, path=self._path)
+        return self._found[program]
+
+
+def _same_echo(words: list[str]) -> bool:
+    """Whether /bin/echo prints what bash's echo prints: no options; the pattern lets no backslash through."""
+    return words[0] == "echo" and not any(word.lstrip("'\"").startswith("-") for word in words[1:])

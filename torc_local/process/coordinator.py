@@ -1,0 +1,161 @@
+"""The coordinator: one per workflow over all nodes, held by a lease row. Unblocks, reclaims, closes the run.
+
+Every node starts one; all but the holder of the lease wait for it to die or finish. It holds no state of its own:
+all it knows is in the database, so the next one goes on where it was.
+
+Crash table: what a SIGKILL leaves (ground/faults.py).
+
+    moment                  on record                                  afterwards
+    coordinator.unblocked   a batch counted off, with its place in     the next coordinator goes on with the next edge
+                            the queue of ended jobs
+"""
+
+import os
+import signal
+import time
+from typing import NamedTuple
+
+from torc_local.engine.close import close
+from torc_local.engine.unblock import Deposed, unblock
+from torc_local.ground import clock, faults
+from torc_local.process import machine
+from torc_local.process.inbox import Inbox
+from torc_local.process.pause import Pause
+from torc_local.process.recovery import recover
+from torc_local.store import jobs, runners, unblocking, workflows
+from torc_local.store.database import Database
+from torc_local.store.runners import LeaseRow, RunnerRow
+
+#: A peer on another node is dead when its beat has not changed for this long by our own clock.
+LEASE_S = 60.0
+
+#: How often peers are looked at, and the lease is renewed when nothing else happens.
+WATCH_S = 2.0
+
+#: While runners have enough to do, ended jobs may wait this long to be counted off in one batch.
+GATHER_S = 0.02
+
+
+class Post(NamedTuple):
+    """What a coordinator is told by its supervisor."""
+
+    workflow_id: int
+    run_id: int
+    node_id: int
+
+
+class Coordinator:
+    """The loop of the coordinator process."""
+
+    def __init__(self, db: Database, post: Post) -> None:
+        self._db = db
+        self._post = post
+        self._inbox = Inbox((signal.SIGTERM, signal.SIGQUIT), ignored=(signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
+        self._pause = Pause(longest_s=GATHER_S)
+        self._peers = Peers()
+        self._epoch = 0
+        self._cpu_s = 0.0  # of this process, as far as it is in the database
+        unblocking.prepare(db)
+
+    def main(self) -> None:
+        """Wait for the lease, then work until the run is closed, or until told to stop."""
+        while self._take_lease():
+            try:
+                self._work()
+            except Deposed:
+                continue
+            else:
+                return
+
+    def _take_lease(self) -> bool:
+        """Become the coordinator as soon as there is none; False when that is not needed any more."""
+        while True:
+            holder = runners.lease(self._db, self._post.workflow_id)
+            if holder is None or holder.released_at is not None or self._peers.is_dead(holder, holder.beat):
+                with self._db.write():
+                    if runners.lease(self._db, self._post.workflow_id) == holder:
+                        pid = os.getpid()
+                        self._epoch = runners.take_lease(
+                            self._db,
+                            self._post.workflow_id,
+                            node_id=self._post.node_id,
+                            pid=pid,
+                            pid_start=machine.start_of(pid) or 0,
+                        )
+                        return True
+                continue
+            if self._closed() or self._inbox.wait(0.2) is not None:
+                return False
+
+    def _work(self) -> None:
+        watched = 0.0
+        gathered = 0.0
+        seen = -1
+        while True:
+            now = clock.monotonic()
+            if now - watched >= WATCH_S:
+                watched = now
+                self._watch()
+            version = self._db.data_version
+            if version != seen and (now - gathered >= GATHER_S or self._somebody_waits()):
+                seen, gathered = version, now
+                if self._unblock_all():
+                    self._pause.reset()
+                if close(self._db, self._post.workflow_id, self._post.run_id, at=clock.now()):
+                    break
+            if self._inbox.wait(self._pause.next_s()) is not None:
+                break
+        with self._db.write():
+            runners.release_lease(
+                self._db, self._post.workflow_id, self._epoch, at=clock.now(), cpu_s=self._cpu_since()
+            )
+
+    def _somebody_waits(self) -> bool:
+        return not jobs.standing(self._db, self._post.workflow_id).ready
+
+    def _unblock_all(self) -> bool:
+        """Work the queue off; whether there was anything in it."""
+        if not unblocking.waiting(self._db, self._post.workflow_id):
+            return False
+        while unblock(self._db, self._post.workflow_id, self._epoch, cpu_s=self._cpu_since()).more:
+            faults.reach("coordinator.unblocked")
+        faults.reach("coordinator.unblocked")
+        return True
+
+    def _watch(self) -> None:
+        """Show that we live, and take back the work of runners that do not."""
+        with self._db.write():
+            if not runners.renew_lease(self._db, self._post.workflow_id, self._epoch, cpu_s=self._cpu_since()):
+                raise Deposed("another coordinator has taken over this workflow")
+        for runner in runners.alive(self._db, self._post.workflow_id):
+            if self._peers.is_dead(runner, runner.beat):
+                recover(self._db, runner, why="died or fell silent")
+
+    def _closed(self) -> bool:
+        run = workflows.newest_run(self._db, self._post.workflow_id)
+        return run is None or run.run_id != self._post.run_id or run.ended_at is not None
+
+    def _cpu_since(self) -> float:
+        used = time.process_time()
+        since, self._cpu_s = used - self._cpu_s, used
+        return since
+
+
+class Peers:
+    """Judges whether other processes live: on this machine by asking, on others by their beat and our own clock."""
+
+    def __init__(self) -> None:
+        self._boot_id = machine.boot_id()
+        self._beats: dict[tuple[str, int, int], tuple[int, float]] = {}
+
+    def is_dead(self, peer: RunnerRow | LeaseRow, beat: int) -> bool:
+        """Whether this peer is certainly gone, or has been silent for the lease."""
+        if peer.boot_id == self._boot_id:
+            return not machine.is_alive(peer.pid, peer.pid_start)
+        key = (peer.boot_id, peer.pid, peer.pid_start)
+        now = clock.monotonic()
+        last, since = self._beats.get(key, (-1, now))
+        if beat != last:
+            self._beats[key] = (beat, now)
+            return False
+        return now - since > LEASE_S

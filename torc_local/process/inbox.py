@@ -1,0 +1,22 @@
+"""Signals as messages: blocked, and taken one by one at the place where a process waits.
+
+No handler ever runs in the middle of a transaction, and waiting for a child, for a person and for time is one call.
+"""
+
+import signal
+from collections.abc import Iterable
+
+
+class Inbox:
+    """The signals that a process answers to. They stay blocked; children must be started with an empty mask."""
+
+    def __init__(self, answered: Iterable[signal.Signals], ignored: Iterable[signal.Signals] = ()) -> None:
+        self._answered = frozenset(answered)
+        for kind in ignored:
+            signal.signal(kind, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._answered)
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The next signal, or None when ``timeout_s`` seconds went by without one."""
+        found = signal.sigtimedwait(self._answered, max(timeout_s, 0.0))
+        return None if found is None else found.si_signo

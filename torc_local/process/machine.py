@@ -1,0 +1,83 @@
+"""This machine: who it is, what it has, and whether one of its processes still lives.
+
+A pid is reused sooner or later, a host name is not unique: a process is told by pid and start time, a machine by its
+machine-id and boot id.
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+
+class Machine(NamedTuple):
+    """What a runner's node row says."""
+
+    hostname: str
+    boot_id: str
+    num_cpus: int
+    memory_bytes: int
+    num_gpus: int
+
+
+def this_machine(*, cpus: int | None = None, memory_bytes: int | None = None, gpus: int | None = None) -> Machine:
+    """This machine, with what it has as far as we are allowed to use it; arguments override what is found."""
+    return Machine(
+        hostname=socket.gethostname(),
+        boot_id=boot_id(),
+        num_cpus=len(os.sched_getaffinity(0)) if cpus is None else cpus,
+        memory_bytes=_memory_bytes() if memory_bytes is None else memory_bytes,
+        num_gpus=_gpus() if gpus is None else gpus,
+    )
+
+
+def boot_id() -> str:
+    """Machine-id and boot id: the same for two processes exactly when they share a running kernel."""
+    return f"{_line('/etc/machine-id')}:{_line('/proc/sys/kernel/random/boot_id')}"
+
+
+def same_machine_rebooted(boot: str, hostname: str) -> bool:
+    """Whether these name an earlier boot of this machine, so that none of its processes can be left."""
+    machine, _, _ = boot.partition(":")
+    return hostname == socket.gethostname() and boot != boot_id() and machine == _line("/etc/machine-id")
+
+
+def start_of(pid: int) -> int | None:
+    """When the process started, in clock ticks after boot; None when there is no such process, or only its zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("latin-1")
+    except OSError:
+        return None
+    # The name in parentheses may contain anything, so fields are counted after its end (proc(5)).
+    fields = text[text.rindex(")") + 2 :].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def is_alive(pid: int, pid_start: int) -> bool:
+    """Whether this very process lives, not a later one with its number."""
+    return start_of(pid) == pid_start
+
+
+def _memory_bytes() -> int:
+    total = int(psutil.virtual_memory().total)
+    limit = _line("/sys/fs/cgroup/memory.max")
+    return min(total, int(limit)) if limit.isdigit() else total
+
+
+def _gpus() -> int:
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is not None:
+        return len([one for one in listed.split(",") if one.strip()])
+    try:
+        return len(os.listdir("/proc/driver/nvidia/gpus"))  # noqa: PTH208 - only the count matters
+    except OSError:
+        return 0
+
+
+def _line(path: str) -> str:
+    try:
+        return Path(path).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,97 @@
+"""Processes that jobs left behind: found by the token in their environment, ended with everything below them."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+
+def end_all(belongs: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int:
+    """Kill every process of ours whose environment satisfies ``belongs``; how many there were.
+
+    They are stopped first, so that none forks while we look; looked for again until none is left.
+    """
+    killed: set[int] = set()
+    until = time.monotonic() + patience_s
+    while True:
+        found = [pid for pid in _ours() if belongs(_environment(pid))]
+        if not found:
+            return len(killed)
+        for kind in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in found:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, kind)
+        killed.update(found)
+        if time.monotonic() > until:
+            return len(killed)
+        reap_adopted(set())
+        time.sleep(0.002)
+
+
+def with_entry(name: str, value: str) -> Callable[[bytes], bool]:
+    """For ``end_all``: processes with exactly this variable in their environment."""
+    entry = f"{name}={value}".encode()
+    return lambda environment: entry in environment.split(b"\0")
+
+
+def descendants(root: int) -> list[int]:
+    """All processes below ``root``."""
+    children: dict[int, list[int]] = {}
+    for pid in _ours():
+        with suppress(OSError, ValueError):
+            text = Path(f"/proc/{pid}/stat").read_text("latin-1")
+            children.setdefault(int(text[text.rindex(")") + 2 :].split()[1]), []).append(pid)
+    found, todo = [], [root]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+def kill_descendants(root: int) -> int:
+    """Kill everything below ``root``, looking again until nothing is left; how many there were."""
+    killed: set[int] = set()
+    while True:
+        found = descendants(root)
+        if not found:
+            return len(killed)
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(found)
+        reap_adopted(set())
+        time.sleep(0.002)
+
+
+def reap_adopted(workers: set[int]) -> None:
+    """Collect orphans that were given to us and have ended, but none of ``workers``, whose status others want."""
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if found is None or found.si_pid in workers:
+            return
+        with suppress(ChildProcessError):
+            os.waitpid(found.si_pid, os.WNOHANG)
+
+
+def _ours() -> list[int]:
+    user = os.getuid()
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_uid == user or user == 0:
+                    found.append(int(entry.name))
+    return found
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""

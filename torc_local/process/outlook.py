@@ -1,0 +1,27 @@
+"""What can be said before the first job runs: which jobs can never run on this node."""
+
+from torc_local.process.runner import Setup
+from torc_local.store import capacity, runners
+from torc_local.store.database import Database
+
+
+def too_large(db: Database, workflow_id: int, setup: Setup) -> list[str]:
+    """One sentence for each kind of unfinished job that asks for more than this node has."""
+    if not setup.by_resources:
+        return []
+    node = runners.node(db, setup.node_id)
+    sentences = []
+    for kind in capacity.too_large(db, workflow_id, node):
+        lacks = [
+            f"{asked:,} {unit}{'' if asked == 1 else 's'} (this node has {has:,})"
+            for asked, has, unit in (
+                (kind.num_cpus, node.num_cpus, "cpu"),
+                (kind.num_gpus, node.num_gpus, "gpu"),
+                (kind.memory_bytes >> 20, node.memory_bytes >> 20, "MiB of memory"),
+                (kind.num_nodes, 1, "node"),
+            )
+            if asked > has
+        ]
+        more = f" and {kind.jobs - 1:,} more" if kind.jobs > 1 else ""
+        sentences.append(f"job '{kind.example}'{more} can never run here: it needs {', '.join(lacks)}")
+    return sentences

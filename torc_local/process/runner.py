@@ -1,0 +1,272 @@
+"""A runner: claims jobs, runs them as children, records how they ended.
+
+One process, one connection, no threads. It waits in one place for the end of a child, a signal or the time, and never
+with a transaction open.
+
+Crash table: what a SIGKILL of the runner leaves at each moment (ground/faults.py), and what happens to the job. Jobs
+are claimed in batches, so "claimed and not started" is the rule and costs nothing.
+
+    moment            on record            afterwards
+    runner.claimed    pending              ready again; it had not started
+    runner.spawned    pending (or running  its processes are ended, then it is ready again. It may have done part of
+                      when it is long)     its work: window 1 in which a started job runs again
+    runner.reaped     pending or running   ready again. It had ended and nobody knows: window 2
+    runner.settled    its final state      nothing; it never runs again in this run
+
+A runner that was only stopped for too long finds itself fenced at its next transaction, ends its children and leaves.
+"""
+
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.engine.batch import BatchPolicy
+from torc_local.engine.turn import INTERRUPTED, Me, Wish, may_claim, stuck, turn
+from torc_local.ground import clock, faults
+from torc_local.ground.states import FINISHED, JobStatus
+from torc_local.process import segments, spawn
+from torc_local.process.inbox import Inbox
+from torc_local.process.machine import start_of
+from torc_local.process.metrics import RunnerMetrics
+from torc_local.process.pause import Pause
+from torc_local.process.slots import Slots
+from torc_local.store import jobs, runners, workflows
+from torc_local.store.database import Database
+
+#: How often a runner that has nothing to say shows that it lives.
+BEAT_S = 5.0
+
+#: How often a runner whose slots are all busy looks whether the workflow was canceled.
+LOOK_S = 0.5
+
+#: Between asking jobs to end (TERM) and ending them (KILL).
+INSIST_S = 5.0
+
+
+class Setup(NamedTuple):
+    """What a runner is told by its supervisor."""
+
+    workflow_id: int
+    run_id: int
+    node_id: int
+    by_resources: bool
+    hostname: str
+    db_path: Path
+    output_dir: Path
+    token: str
+    slots: int
+    grace_s: float
+    turnstile: bool
+
+
+class Runner:
+    """The loop of one runner process."""
+
+    def __init__(self, db: Database, setup: Setup) -> None:
+        self._db = db
+        self._setup = setup
+        self._place = segments.directory(setup.output_dir)
+        self._me = _register(db, setup)
+        self._slots = Slots(self._me, setup.slots, self._spawner(), self._open_segment)
+        self._policy = BatchPolicy()
+        self._metrics = RunnerMetrics(db.stats)
+        self._pause = Pause()
+        self._inbox = Inbox(
+            (signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=(signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+        )
+        self._seen_version = -1  # data_version when there was nothing to claim
+        self._turned = clock.monotonic()  # last transaction
+        self._looked = self._turned  # last look at the canceled flag
+        self._slots_alive = setup.slots
+        self._stopping = False
+        self._end_at: float | None = None  # when running jobs are asked to end
+        self._insist_at: float | None = None  # when they are not asked any more
+
+    def main(self) -> str:
+        """Work until nothing is left, or until told to stop; the reason for the runner's row."""
+        try:
+            return self._work()
+        finally:
+            # Normally nobody is left. After an error, or when others have our work, our children must not go on.
+            self._slots.signal(signal.SIGKILL)
+
+    def _work(self) -> str:
+        while True:
+            self._slots.fill()
+            if not self._stopping and self._slots.free() and self._take_work():
+                continue
+            if not self._slots.busy():
+                if self._stopping:
+                    self._turn(wanted=0, give_back_all=True)
+                    return "stopped"
+                if self._nothing_left():
+                    return "finished"
+            self._wait()
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        kind = self._inbox.wait(self._patience_s())
+        if kind == signal.SIGCHLD:
+            if self._slots.reap(self._policy.saw_job):
+                self._pause.reset()
+        elif kind is not None:
+            self._told(kind)
+        now = clock.monotonic()
+        self._meet_deadlines(now)
+        if now >= self._slots.next_due(self._policy.horizon_s) or now - self._turned >= BEAT_S:
+            self._turn(wanted=0)
+        elif now - self._looked >= LOOK_S:
+            self._looked = now
+            if self._slots.ending is None and jobs.standing(self._db, self._me.workflow_id).is_canceled:
+                self._cancel()
+
+    def _patience_s(self) -> float:
+        """How long we may sleep if nothing happens."""
+        now = clock.monotonic()
+        wake = min(now + LOOK_S, self._slots.next_due(self._policy.horizon_s))
+        if self._slots.free() and not self._stopping:
+            wake = min(wake, now + self._pause.next_s())
+        for moment in (self._end_at, self._insist_at):
+            if moment is not None:
+                wake = min(wake, moment)
+        return wake - now
+
+    def _told(self, kind: int) -> None:
+        """The first TERM stops claiming and lets jobs end; QUIT, or a second TERM, ends them now."""
+        now = clock.monotonic()
+        if kind == signal.SIGQUIT or self._stopping:
+            self._slots.ending = self._slots.ending or INTERRUPTED
+            self._slots.signal(signal.SIGKILL)
+        else:
+            self._end_at = now + self._setup.grace_s
+        if not self._stopping:
+            self._stopping = True
+            self._turn(wanted=0, give_back_all=True)
+
+    def _cancel(self) -> None:
+        self._stopping = True
+        self._ask_to_end("canceled")
+        self._turn(wanted=0, give_back_all=True)
+
+    def _ask_to_end(self, status: str) -> None:
+        self._slots.ending = self._slots.ending or status
+        self._slots.signal(signal.SIGTERM)
+        # A stopped process acts on TERM only when it goes on.
+        self._slots.signal(signal.SIGCONT)
+        self._end_at = None
+        self._insist_at = clock.monotonic() + INSIST_S
+
+    def _meet_deadlines(self, now: float) -> None:
+        if self._end_at is not None and now >= self._end_at:
+            self._ask_to_end(INTERRUPTED)
+        if self._insist_at is not None and now >= self._insist_at:
+            self._slots.signal(signal.SIGKILL)
+            self._insist_at = now + INSIST_S
+
+    # -- transactions -------------------------------------------------------------------------------------------------
+
+    def _take_work(self) -> bool:
+        """Record what ended and claim for the free slots; whether anything was claimed."""
+        if not self._slots.results and self._db.data_version == self._seen_version:
+            return False
+        # Looked at before the question is asked: a commit after it is seen next time.
+        version = self._db.data_version
+        standing = jobs.standing(self._db, self._me.workflow_id)
+        if standing.is_canceled:
+            self._cancel()
+            return False
+        wanted = standing.ready if may_claim(self._db, self._me) else 0
+        if (wanted or self._slots.results) and self._turn(wanted=wanted):
+            self._metrics.works(clock.monotonic())
+            return True
+        self._seen_version = version
+        self._metrics.rests(clock.monotonic())
+        return False
+
+    def _turn(self, *, wanted: int, give_back_all: bool = False) -> bool:
+        """One transaction. ``wanted`` is how many jobs are ready, 0 to claim none; whether any was claimed."""
+        now = clock.monotonic()
+        horizon_s = self._policy.horizon_s
+        free = self._slots.free() if wanted else []
+        held = self._slots.held()
+        results, marked = self._slots.take_results()
+        noting = self._metrics.due(now)
+        if noting:
+            self._slots_alive = runners.slots_alive(self._db, self._me.workflow_id)
+        wish = Wish(
+            results=results,
+            marked=marked,
+            marks=self._slots.mark_long(horizon_s),
+            give_back=self._slots.take_unstarted(horizon_s, everything=give_back_all),
+            held=held,
+            slots=len(free),
+            per_slot=self._policy.per_slot(ready=wanted, slots_alive=self._slots_alive) if free else 0,
+            metrics=self._metrics.figures(now, self._slots.ended) if noting else None,
+        )
+        done = turn(self._db, self._me, wish, at=clock.now())
+        self._turned = clock.monotonic()
+        self._policy.saw_transaction(self._turned - now)
+        self._metrics.turned(settled=done.settled, claimed=len(done.batches))
+        if done.settled:
+            faults.reach("runner.settled")
+        if not done.batches:
+            return False
+        faults.reach("runner.claimed")
+        for slot, (batch, needed) in zip(free, done.batches, strict=False):
+            self._slots.assign(slot, batch, needed)
+        self._pause.reset()
+        return True
+
+    def _nothing_left(self) -> bool:
+        """Whether no job of the workflow can still come to this runner."""
+        counts = workflows.counts(self._db, self._me.workflow_id)
+        if all(status in FINISHED for status in counts):
+            return True
+        if not self._me.by_resources or set(counts) - {*FINISHED, JobStatus.READY, JobStatus.BLOCKED}:
+            return False
+        # Only ready and blocked jobs are left, nobody runs anything, and what is ready did not fit an empty node.
+        return stuck(self._db, self._me)
+
+    def close(self, reason: str) -> None:
+        """Write the last figures and close the runner's row, in one transaction."""
+        figures = self._metrics.figures(clock.monotonic(), self._slots.ended)
+        with self._db.write():
+            runners.note_metrics(self._db, self._me.runner_id, figures)
+            runners.end(self._db, self._me.runner_id, at=clock.now(), reason=reason)
+
+    # -- what the slots need --------------------------------------------------------------------------------------
+
+    def _spawner(self) -> spawn.Spawner:
+        return spawn.Spawner(
+            workflow_id=self._me.workflow_id,
+            run_id=self._me.run_id,
+            runner_id=self._me.runner_id,
+            db_path=self._setup.db_path,
+            token=self._setup.token,
+            output_dir=self._setup.output_dir,
+        )
+
+    def _open_segment(self, slot: int, number: int) -> tuple[segments.Segment, int]:
+        opened = segments.open_segment(self._place, self._setup.hostname, self._me.runner_id, slot, number)
+        path, base = opened.path.resolve(), self._setup.db_path.resolve().parent
+        shown = path.relative_to(base) if path.is_relative_to(base) else path
+        with self._db.write():
+            return opened, runners.add_segment(self._db, self._me.runner_id, str(shown))
+
+
+def _register(db: Database, setup: Setup) -> Me:
+    pid = os.getpid()
+    with db.write():
+        runner_id = runners.insert(
+            db,
+            workflow_id=setup.workflow_id,
+            run_id=setup.run_id,
+            node_id=setup.node_id,
+            pid=pid,
+            pid_start=start_of(pid) or 0,
+            slots=setup.slots,
+            at=clock.now(),
+        )
+    return Me(setup.workflow_id, setup.run_id, runner_id, setup.node_id, setup.by_resources)

@@ -1,0 +1,63 @@
+"""Where the output of jobs goes: two growing files per runner slot, and a byte range per job.
+
+Files per job do not scale (100,000 jobs, 200,000 files). Children append to their slot's files directly, so nothing
+is copied, and ``tail -f`` works.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.ground.errors import StateError
+
+#: A segment is closed when one of its files is larger.
+LARGE_BYTES = 256 * 1024 * 1024
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Segment(NamedTuple):
+    """An open pair of files, ``<path>.out`` and ``<path>.err``."""
+
+    path: Path
+    stdout: int
+    stderr: int
+
+    def ends(self) -> tuple[int, int]:
+        """Bytes in stdout and in stderr now: the end of one job's output is the start of the next one's."""
+        # Children append (O_APPEND), so moving the shared offset disturbs nobody; it is cheaper than fstat.
+        return os.lseek(self.stdout, 0, os.SEEK_END), os.lseek(self.stderr, 0, os.SEEK_END)
+
+    def close(self) -> None:
+        """Close our ends; children that still write keep theirs."""
+        os.close(self.stdout)
+        os.close(self.stderr)
+
+
+def directory(output_dir: Path) -> Path:
+    """The directory of segments, private to its owner; made when it is missing. Raises StateError."""
+    place = output_dir / "stdio"
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"cannot write job output to {place}: {os.strerror(error.errno or 0).lower()}",
+            hint="choose another directory with -o DIR",
+        ) from None
+    return place
+
+
+def open_segment(place: Path, hostname: str, runner_id: int, slot: int, number: int) -> Segment:
+    """Open a new pair of files. Names are ours alone: runner ids are never used twice."""
+    node = re.sub(r"[^A-Za-z0-9.-]", "_", hostname)
+    path = place / f"{node}-{runner_id}-{slot}.{number:03d}"
+    opened: list[int] = []
+    try:
+        for suffix in (".out", ".err"):
+            opened.append(os.open(f"{path}{suffix}", _FLAGS, 0o600))  # noqa: PERF401 - closed one by one on error
+    except OSError as error:
+        for fd in opened:
+            os.close(fd)
+        raise StateError(f"cannot write job output to {path}: {os.strerror(error.errno or 0).lower()}") from None
+    return Segment(path, *opened)

@@ -1,0 +1,342 @@
+"""The supervisor of one node: forks coordinator and runners, owns signals, restarts what dies, reports how it goes.
+
+It is the guardian of everything below it: as child subreaper it inherits what escapes from a dead runner, and ends it
+before the jobs are given to others. It forks only while it holds no connection (a connection must not cross a fork).
+
+Crash table: what a SIGKILL leaves (ground/faults.py).
+
+    moment              on record              afterwards
+    supervisor.forked   whatever the           runners and coordinator get a signal from the kernel, end their jobs,
+                        runners have written   give back what they hold; the next `run` finds nobody and goes on
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.engine.begin import Beginning, How, begin
+from torc_local.ground import clock, faults
+from torc_local.ground.errors import ExitCode, InputError
+from torc_local.ground.states import FINISHED
+from torc_local.process import kernel, machine, orphans, outlook, segments
+from torc_local.process.coordinator import Post
+from torc_local.process.inbox import Inbox
+from torc_local.process.recovery import recover, recover_dead
+from torc_local.process.runner import INSIST_S, Setup
+from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
+from torc_local.process.workers import run_coordinator, run_runner
+from torc_local.store import events, meta, opening, runners, workflows
+from torc_local.store.database import Database
+
+#: More runner processes than this share no work faster; beyond it runners get several slots each.
+MOST_RUNNERS = 64
+
+#: Longest time between two looks at the counts, and so between two repaints.
+TICK_S = 0.25
+
+#: A runner that died this often while nothing got done is not started again.
+_MOST_DEATHS = 5
+
+
+class Options(NamedTuple):
+    """How `run` was asked to work on this node; None means: find out."""
+
+    jobs: int | None  # -j: how many jobs at once, whatever they ask for
+    runners: int | None
+    cpus: int | None
+    memory_bytes: int | None
+    gpus: int | None
+    output_dir: Path
+    grace_s: float
+    turnstile: bool
+    retry_failed: bool
+
+
+def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> ExitCode:
+    """Work on a workflow on this node until nothing is left for it; the exit code of the process.
+
+    Raises StateError or InputError before anything was started; afterwards every trouble ends in an exit code.
+    """
+    inbox = Inbox((signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    kernel.adopt_orphans()
+    here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=options.gpus)
+    segments.directory(options.output_dir)
+    with opening.open_existing(db_path, turnstile=options.turnstile) as db:
+        recover_dead(db, workflow_id)
+        beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
+        setups, info = _plan(db, db_path, workflow_id, options, here, beginning)
+        watcher.started(info)
+        if beginning.how is How.NOTHING_TO_DO:
+            counts = workflows.counts(db, workflow_id)
+            code = ExitCode.OK if set(counts) <= {"completed", "disabled"} else ExitCode.FAILED
+            watcher.ended(Outcome(code, counts, info.total, 0.0, ()))
+            return code
+        last_event = events.last_id(db, workflow_id)
+    return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event).main()
+
+
+def _plan(
+    db: Database, db_path: Path, workflow_id: int, options: Options, here: machine.Machine, beginning: Beginning
+) -> tuple[list[Setup], RunInfo]:
+    by_resources = options.jobs is None
+    slots = max(here.num_cpus, 1) if options.jobs is None else options.jobs
+    count = min(options.runners or min(slots, MOST_RUNNERS), slots)
+    with db.write():
+        node_id = runners.register_node(db, **here._asdict())
+    workflow = workflows.get(db, workflow_id)
+    if workflow is None:
+        raise InputError(f"there is no workflow {workflow_id}")
+    base = Setup(
+        workflow_id=workflow_id,
+        run_id=beginning.run_id,
+        node_id=node_id,
+        by_resources=by_resources,
+        hostname=here.hostname,
+        db_path=db_path,
+        output_dir=options.output_dir,
+        token=meta.token(db),
+        slots=0,
+        grace_s=options.grace_s,
+        turnstile=options.turnstile,
+    )
+    # Slots are dealt out evenly: 100 over 64 runners are 36 with two and 28 with one.
+    setups = [base._replace(slots=slots // count + (i < slots % count)) for i in range(count)]
+    counts = workflows.counts(db, workflow_id)
+    info = RunInfo(
+        workflow_id=workflow_id,
+        workflow_name=workflow.name,
+        run_id=beginning.run_id,
+        how=beginning.how.value,
+        total=sum(counts.values()),
+        finished=sum(n for status, n in counts.items() if status in FINISHED),
+        again=beginning.again,
+        runners=count,
+        slots=slots,
+        hostname=here.hostname,
+        db_path=db_path,
+        cpus=here.num_cpus,
+        memory_bytes=here.memory_bytes,
+        gpus=here.num_gpus,
+        by_resources=by_resources,
+    )
+    return setups, info
+
+
+class _Supervisor:
+    def __init__(
+        self,
+        db_path: Path,
+        setups: list[Setup],
+        options: Options,
+        watcher: Watcher,
+        inbox: Inbox,
+        info: RunInfo,
+        last_event: int,
+    ) -> None:
+        self._db_path = db_path
+        self._options = options
+        self._watcher = watcher
+        self._inbox = inbox
+        self._info = info
+        self._last_event = last_event
+        self._setups = setups
+        self._runners: dict[ForkProcess, Setup] = {}
+        self._coordinator: ForkProcess | None = None
+        self._began = clock.monotonic()
+        self._deaths = 0
+        self._finished_at_death = -1
+        self._stop_signal: int | None = None
+        self._stop_count = 0
+        self._insist_at: float | None = None
+        self._trouble: ExitCode | None = None
+        self._explanations: list[str] = []
+
+    def main(self) -> ExitCode:
+        try:
+            self._fork(self._setups)
+            with self._connected() as db:
+                self._explanations += outlook.too_large(db, self._info.workflow_id, self._setups[0])
+            while self._runners:
+                self._wait()
+                self._look()
+            return self._finish()
+        finally:
+            orphans.kill_descendants(os.getpid())
+
+    # -- processes ----------------------------------------------------------------------------------------------------
+
+    def _fork(self, setups: list[Setup]) -> None:
+        """Start runners, and the coordinator when there is none. Called without a connection."""
+        context = multiprocessing.get_context("fork")
+        parent = os.getpid()
+        if self._coordinator is None:
+            post = Post(self._info.workflow_id, self._info.run_id, self._setups[0].node_id)
+            self._coordinator = context.Process(
+                target=run_coordinator,
+                args=(self._db_path, post, parent),
+                kwargs={"turnstile": self._options.turnstile},
+                name="coordinator",
+            )
+            self._coordinator.start()
+        for setup in setups:
+            process = context.Process(target=run_runner, args=(setup, parent), name="runner")
+            process.start()
+            self._runners[process] = setup
+        faults.reach("supervisor.forked")
+
+    def _wait(self) -> None:
+        until = clock.monotonic() + TICK_S
+        while True:
+            kind = self._inbox.wait(until - clock.monotonic())
+            if kind is None:
+                return
+            if kind == signal.SIGCHLD:
+                self._collect()
+                return
+            self._told(kind)
+
+    def _collect(self) -> None:
+        """Take note of the workers that have ended, and bury the orphans that were given to us."""
+        ended = [process for process in self._runners if process.exitcode is not None]
+        again = []
+        for process in ended:
+            setup = self._runners.pop(process)
+            if process.exitcode == ExitCode.OK:
+                continue
+            if process.exitcode in (ExitCode.STATE, ExitCode.BAD_INPUT):
+                self._trouble = ExitCode.STATE
+                self._bury(process)
+            else:
+                self._bury(process)
+                if self._may_restart():
+                    again.append(setup)
+        coordinator = self._coordinator
+        coordinator_died = coordinator is not None and coordinator.exitcode is not None
+        if coordinator_died and coordinator is not None:
+            self._coordinator = None
+        if self._stop_count == 0 and self._trouble is None and (again or (coordinator_died and self._open())):
+            self._fork(again)
+        workers = {process.pid for process in [*self._runners, self._coordinator] if process is not None}
+        orphans.reap_adopted({pid for pid in workers if pid is not None})
+
+    def _bury(self, process: ForkProcess) -> None:
+        """A runner died: end what it left, and give its jobs to others at once."""
+        with self._connected() as db:
+            for runner in runners.alive(db, self._info.workflow_id):
+                if runner.pid == process.pid and runner.node_id == self._setups[0].node_id:
+                    recover(db, runner, why=_death(process.exitcode))
+
+    def _may_restart(self) -> bool:
+        """Whether a dead runner gets a successor: not when runners die again and again while nothing gets done."""
+        with self._connected() as db:
+            counts = workflows.counts(db, self._info.workflow_id)
+        finished = sum(n for status, n in counts.items() if status in FINISHED)
+        self._deaths = self._deaths + 1 if finished == self._finished_at_death else 1
+        self._finished_at_death = finished
+        if self._deaths <= _MOST_DEATHS * len(self._setups):
+            return True
+        self._trouble = ExitCode.STATE
+        self._explanations.append("runners die again and again while no job ends; see the messages above")
+        return False
+
+    def _open(self) -> bool:
+        """Whether the run still needs a coordinator."""
+        with self._connected() as db:
+            run = workflows.newest_run(db, self._info.workflow_id)
+        return run is not None and run.run_id == self._info.run_id and run.ended_at is None
+
+    # -- being told to stop -------------------------------------------------------------------------------------------
+
+    def _told(self, kind: int) -> None:
+        """The first signal stops gently, the second ends jobs now. A closed terminal (HUP) counts as two."""
+        self._stop_count += 2 if kind == signal.SIGHUP else 1
+        self._stop_signal = self._stop_signal or kind
+        if self._stop_count == 1:
+            grace = self._options.grace_s
+            self._watcher.stopping(
+                f"stopping: no new jobs; running jobs may end within {grace:g} s, then they are ended "
+                f"(again to end them now)"
+            )
+            self._signal_runners(signal.SIGTERM)
+            self._insist_at = clock.monotonic() + grace + 3 * INSIST_S
+        else:
+            self._watcher.stopping("stopping now: ending running jobs")
+            self._signal_runners(signal.SIGQUIT)
+            self._insist_at = clock.monotonic() + INSIST_S
+
+    def _signal_runners(self, kind: signal.Signals) -> None:
+        for process in self._runners:
+            if process.pid is not None and process.exitcode is None:
+                os.kill(process.pid, kind)
+
+    # -- reporting ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _connected(self) -> Iterator[Database]:
+        with opening.open_existing(self._db_path, turnstile=self._options.turnstile) as db:
+            yield db
+
+    def _look(self) -> None:
+        with self._connected() as db:
+            self._tell_events(db)
+            counts = workflows.counts(db, self._info.workflow_id)
+        self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
+        if self._insist_at is not None and clock.monotonic() > self._insist_at:
+            # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
+            self._signal_runners(signal.SIGKILL)
+
+    def _tell_events(self, db: Database) -> None:
+        for event in events.since(db, self._info.workflow_id, self._last_event):
+            self._last_event = event.id
+            self._watcher.event(event)
+
+    def _finish(self) -> ExitCode:
+        """All runners have ended: let the coordinator draw the last consequences, and say how it went."""
+        coordinator = self._coordinator
+        if coordinator is not None and coordinator.pid is not None:
+            if self._stop_count or self._trouble is not None or not self._settled():
+                os.kill(coordinator.pid, signal.SIGTERM)
+            coordinator.join(timeout=10)
+            self._coordinator = None
+        with self._connected() as db:
+            self._tell_events(db)
+            workflow = workflows.get(db, self._info.workflow_id)
+            counts = workflows.counts(db, self._info.workflow_id)
+            if workflow is not None and workflow.is_canceled:
+                self._explanations.append("the workflow was canceled")
+        code = self._code(counts, canceled=bool(workflow is not None and workflow.is_canceled))
+        outcome = Outcome(
+            code, counts, self._info.total, clock.monotonic() - self._began, tuple(dict.fromkeys(self._explanations))
+        )
+        self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
+        self._watcher.ended(outcome)
+        return code
+
+    def _settled(self) -> bool:
+        """Whether every job has finished, so that the coordinator ends by itself."""
+        with self._connected() as db:
+            return set(workflows.counts(db, self._info.workflow_id)) <= set(FINISHED)
+
+    def _code(self, counts: dict[str, int], *, canceled: bool) -> ExitCode:
+        finished = set(counts) <= set(FINISHED)
+        if finished and set(counts) <= {"completed", "disabled"}:
+            return ExitCode.OK
+        if self._stop_signal is not None:
+            return ExitCode.INTERRUPTED if self._stop_signal == signal.SIGINT else ExitCode.TERMINATED
+        if self._trouble is not None:
+            return self._trouble
+        if canceled:
+            return ExitCode.INCOMPLETE
+        # Not finished, not stopped: what is left fits no node, which is named in the explanations.
+        return ExitCode.FAILED
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return f"was killed ({signal.Signals(-exitcode).name})"
+    return f"ended with exit code {exitcode}"

@@ -1,0 +1,90 @@
+"""What a child of the supervisor does first and last: its connection, its death with its parent, its exit status."""
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from torc_local.engine.turn import Fenced
+from torc_local.ground import clock
+from torc_local.ground.errors import ExitCode, StateError, TorcLocalError
+from torc_local.process import kernel
+from torc_local.process.coordinator import Coordinator, Post
+from torc_local.process.runner import Runner, Setup
+from torc_local.store import events, opening
+from torc_local.store.database import Database
+
+
+def run_runner(setup: Setup, parent: int) -> None:
+    """Be a runner; does not return."""
+    # QUIT, not TERM: without its supervisor a runner ends its jobs at once and gives back what it holds.
+    kernel.die_with_parent(parent, signal.SIGQUIT)
+    _be(setup.db_path, setup.workflow_id, lambda db: _runner(db, setup), turnstile=setup.turnstile)
+
+
+def _runner(db: Database, setup: Setup) -> None:
+    runner = Runner(db, setup)
+    reason = "failed"
+    try:
+        reason = runner.main()
+    except Fenced:
+        reason = "lost"  # written by who declared us dead; closing again changes nothing
+        raise
+    finally:
+        if reason != "failed":
+            runner.close(reason)
+
+
+def run_coordinator(db_path: Path, post: Post, parent: int, *, turnstile: bool) -> None:
+    """Be the coordinator, or stand by for it; does not return."""
+    kernel.die_with_parent(parent, signal.SIGTERM)
+    _be(db_path, post.workflow_id, lambda db: Coordinator(db, post).main(), turnstile=turnstile)
+
+
+def _be(db_path: Path, workflow_id: int, work: Callable[[Database], None], *, turnstile: bool) -> None:
+    code = ExitCode.OK
+    try:
+        with opening.open_existing(db_path, turnstile=turnstile) as db:
+            try:
+                work(db)
+            except TorcLocalError as error:
+                _note(db, workflow_id, error.message)
+                raise
+    except TorcLocalError as error:
+        code = error.exit_code
+        _say(error.message, error.hint)
+    except apsw.Error as error:
+        known = opening.translated(error, db_path)
+        code = ExitCode.STATE
+        _say(known.message if isinstance(known, StateError) else f"the database cannot be used: {error}", None)
+    except Exception:  # noqa: BLE001 - the last stop before the process ends
+        code = ExitCode.INTERNAL
+        _say(f"internal error, a bug in torc-local; details: {save_traceback()}", None)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def save_traceback() -> Path:
+    """Write the traceback of the current exception to a private file; its path."""
+    fd, name = tempfile.mkstemp(prefix="torc-local-error-", suffix=".txt")
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        traceback.print_exc(file=file)
+    return Path(name)
+
+
+def _note(db: Database, workflow_id: int, message: str) -> None:
+    try:
+        with db.write():
+            events.record(db, workflow_id, at=clock.now(), kind="process_failed", message=message)
+    except (TorcLocalError, apsw.Error) as error:
+        _say(f"could not record an event: {error}", None)
+
+
+def _say(message: str, hint: str | None) -> None:
+    text = f"error: {message}\n" + (f"  hint: {hint}\n" if hint else "")
+    sys.stderr.write(text)
