@@ -1,17 +1,24 @@
-"""How many jobs to claim at once: as many as are expected to finish within a tenth of a second.
+"""How many jobs to claim at once: as many as are expected to finish within about a tenth of a second.
 
-Hundreds of no-ops, exactly one long job. A batch that turns out long is given back, so guessing high is cheap;
-guessing low costs one transaction per job.
+Hundreds of no-ops, exactly one long job. Two things make the horizon longer: a costly transaction (a slow file system)
+and many runners, because they all share one write lock. Guessing high is cheap, since a batch that turns out long is
+given back; guessing low costs one transaction per job.
 """
+
+from collections import deque
 
 #: Aim of a batch's length. Short enough that nobody waits for a batch to end, long enough to make transactions rare.
 TARGET_S = 0.1
 
-#: A transaction may cost up to this part of a batch; a slow file system so gets longer batches by itself.
-_COST_SHARE = 0.1
+#: Longest horizon, whatever transactions cost.
+LONGEST_S = 1.0
+
+#: All runners together should hold the write lock for at most this part of the time; then waiting for it is rare.
+LOCK_SHARE = 0.05
 
 _LARGEST = 1000
 _WEIGHT = 0.2  # of the newest duration in the mean
+_REMEMBERED = 8  # transactions
 
 
 class BatchPolicy:
@@ -19,22 +26,24 @@ class BatchPolicy:
 
     def __init__(self) -> None:
         self._mean_s: float | None = None
-        self._transaction_s = 0.0
+        self._costs: deque[float] = deque(maxlen=_REMEMBERED)
         self._last = 1
+        self.horizon_s = TARGET_S
+        """How long a batch should last; a job still running then is long."""
 
     def saw_job(self, duration_s: float) -> None:
         """Learn from a job that ended."""
         mean = self._mean_s
         self._mean_s = duration_s if mean is None else mean + _WEIGHT * (duration_s - mean)
 
-    def saw_transaction(self, duration_s: float) -> None:
-        """Learn what a transaction costs, waiting for the lock included."""
-        self._transaction_s += _WEIGHT * (duration_s - self._transaction_s)
+    def saw_transaction(self, held_s: float, *, slots_alive: int) -> None:
+        """Learn how long a transaction held the lock, and among how many slots it is shared.
 
-    @property
-    def horizon_s(self) -> float:
-        """How long a batch should last; a job still running then is long."""
-        return max(TARGET_S, self._transaction_s / _COST_SHARE)
+        The shortest of the last few counts: on a busy machine the others were mostly waiting for a processor, and
+        longer batches would not help against that.
+        """
+        self._costs.append(held_s)
+        self.horizon_s = min(max(TARGET_S, min(self._costs) * slots_alive / LOCK_SHARE), LONGEST_S)
 
     def per_slot(self, *, ready: int, slots_alive: int) -> int:
         """Jobs to claim for one free slot, at least 1.

@@ -3,9 +3,8 @@
 from collections import Counter
 from typing import NamedTuple
 
-from torc_local.engine.unblock import queue_ended
 from torc_local.ground.states import JobStatus
-from torc_local.store import events, reclaiming, runners, workflows
+from torc_local.store import events, jobs, reclaiming, runners, workflows
 from torc_local.store.database import Database
 from torc_local.store.runners import RunnerRow
 
@@ -37,7 +36,7 @@ def reclaim(db: Database, runner: RunnerRow, *, why: str, at: float) -> Reclaime
             db, runner.id, run_id=runner.run_id, at=at, reason=reason, most_losses=MOST_LOSSES
         )
         failed = [job.id for job in back if job.status == JobStatus.FAILED]
-        queue_ended(db, runner.workflow_id, [(job_id, True) for job_id in failed])
+        jobs.queue_ended(db, runner.workflow_id, failed, failed=True)
         for job_id in failed:
             message = f"its runner died {MOST_LOSSES} times while it ran"
             events.record(db, runner.workflow_id, at=at, kind="job_failed", job_id=job_id, message=message)

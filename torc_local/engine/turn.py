@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torc_local.engine import fit
-from torc_local.engine.unblock import queue_ended
 from torc_local.ground.errors import TorcLocalError
 from torc_local.ground.states import JobStatus
 from torc_local.store import events, jobs, runners, unblocking, workflows
@@ -96,11 +95,13 @@ def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) ->
     back = jobs.settle_to_ready(db, stopped) if stopped else set()
     again = [result._replace(status="terminated") for result in stopped if result.job_id in back]
     jobs.insert_attempts(db, [*done, *again])
-    queue_ended(db, me.workflow_id, [(result.job_id, result.status != "completed") for result in done])
-    for result in done:
-        if result.status != "completed":
-            kind, why = f"job_{result.status}", result.reason or ""
-            events.record(db, me.workflow_id, at=at, kind=kind, job_id=result.job_id, message=why)
+    bad = [result for result in done if result.status != "completed"]
+    good = done if not bad else [result for result in done if result.status == "completed"]
+    jobs.queue_ended(db, me.workflow_id, [result.job_id for result in good], failed=False)
+    jobs.queue_ended(db, me.workflow_id, [result.job_id for result in bad], failed=True)
+    for result in bad:
+        kind, why = f"job_{result.status}", result.reason or ""
+        events.record(db, me.workflow_id, at=at, kind=kind, job_id=result.job_id, message=why)
     from_running = sum(1 for result in [*done, *again] if result.job_id in wish.marked)
     moves[JobStatus.RUNNING] -= from_running
     moves[JobStatus.PENDING] -= len(done) + len(again) - from_running

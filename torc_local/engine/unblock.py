@@ -5,7 +5,6 @@ transactions as it needs; no transaction grows with the graph.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from torc_local.ground.errors import TorcLocalError
@@ -30,11 +29,6 @@ class Unblocked(NamedTuple):
     more: bool  # the queue was not empty afterwards
 
 
-def queue_ended(db: Database, workflow_id: int, nodes: Iterable[tuple[int, bool]]) -> None:
-    """Queue ended jobs or opened gates: (id, did it fail). For callers inside a transaction."""
-    jobs.queue_ended(db, workflow_id, nodes)
-
-
 def unblock(db: Database, workflow_id: int, epoch: int, *, cpu_s: float = 0.0, limit: int = BATCH) -> Unblocked:
     """Work off one batch of the queue.
 
@@ -52,8 +46,8 @@ def unblock(db: Database, workflow_id: int, epoch: int, *, cpu_s: float = 0.0, l
         opened = unblocking.count_down_gates(db)
         released = unblocking.count_down_jobs(db)
         canceled = [job.id for job in released if job.status == JobStatus.CANCELED]
-        queue_ended(db, workflow_id, [(gate.id, bool(gate.failed)) for gate in opened])
-        queue_ended(db, workflow_id, [(job_id, True) for job_id in canceled])
+        jobs.queue_ended(db, workflow_id, [gate.id for gate in opened if not gate.failed], failed=False)
+        jobs.queue_ended(db, workflow_id, [*canceled, *(gate.id for gate in opened if gate.failed)], failed=True)
         changes = Counter(job.status for job in released)
         changes[JobStatus.BLOCKED] -= len(released)
         workflows.add_counts(db, workflow_id, changes)

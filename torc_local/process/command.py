@@ -19,22 +19,22 @@ _PLAIN = re.compile(rf"[ \t]*{_WORD}(?:[ \t]+{_WORD})*[ \t]*")
 _WORDS = re.compile(_WORD)
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 
-# Builtins of bash (help -d) and its reserved words: what is outside of bash under these names may differ.
+# Builtins of bash (help -d) and its reserved words: what is outside of bash under these names may differ. Left out are
+# true and false, which are the same everywhere, and echo, which _direct judges.
 _BUILTINS = frozenset(
-    """. : [ alias bg bind break builtin caller cd command compgen complete compopt continue declare dirs disown echo
-    enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf
-    pushd pwd read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit
+    """. : [ alias bg bind break builtin caller cd command compgen complete compopt continue declare dirs disown
+    enable eval exec exit export fc fg getopts hash help history jobs kill let local logout mapfile popd printf
+    pushd pwd read readarray readonly return set shift shopt source suspend test times trap type typeset ulimit
     umask unalias unset wait if then else elif fi case esac for select while until do done in function time coproc
     ! { } [[ ]]""".split()  # noqa: SIM905 - a list of seventy quoted words would be read by nobody
 )
-_SAME_OUTSIDE = frozenset({"true", "false"})
 
 
 class Argv(NamedTuple):
-    """A program's path and its arguments; ``argv[0]`` is the name it was called by."""
+    """A program's path and its words, of which the first is the name it is called by."""
 
     path: str
-    argv: tuple[str, ...]
+    words: list[str]
 
 
 class Interpreter:
@@ -53,31 +53,27 @@ class Interpreter:
 
     def shell(self, command: str) -> Argv:
         """The command through bash."""
-        return Argv(self._bash, ("bash", "-c", command))
+        return Argv(self._bash, ["bash", "-c", command])
 
     def script(self, file: Path) -> Argv:
         """A command that was written to a file because it is too long for an argument."""
-        return Argv(self._bash, ("bash", str(file)))
+        return Argv(self._bash, ["bash", str(file)])
 
     def _direct(self, command: str) -> Argv | None:
         if not _PLAIN.fullmatch(command):
             return None
-        words = _WORDS.findall(command) if "'" in command or '"' in command else command.split()
-        program = words[0]
-        if not _BARE.fullmatch(program):
+        quoted = "'" in command or '"' in command
+        words = _WORDS.findall(command) if quoted else command.split()
+        path = self._where(words[0])
+        # bash's echo and /bin/echo differ only in options (the pattern lets no backslash through).
+        if path is None or (words[0] == "echo" and "-" in command):
             return None
-        if program in _BUILTINS and program not in _SAME_OUTSIDE and not _same_echo(words):
-            return None
-        path = self._where(program)
-        return None if path is None else Argv(path, tuple(w[1:-1] if w[0] in "'\"" else w for w in words))
+        return Argv(path, [w[1:-1] if w[0] in "'\"" else w for w in words] if quoted else words)
 
     def _where(self, program: str) -> str | None:
+        """The program's path; None when there is none, or when bash would not run it under this name."""
+        # A relative path depends on the directory, which is the same for all jobs of a run.
         if program not in self._found:
-            # A relative path depends on the directory, which is the same for all jobs of a run.
-            self._found[program] = shutil.which(program, path=self._path)
+            for_bash = not _BARE.fullmatch(program) or program in _BUILTINS
+            self._found[program] = None if for_bash else shutil.which(program, path=self._path)
         return self._found[program]
-
-
-def _same_echo(words: list[str]) -> bool:
-    """Whether /bin/echo prints what bash's echo prints: no options; the pattern lets no backslash through."""
-    return words[0] == "echo" and not any(word.lstrip("'\"").startswith("-") for word in words[1:])

@@ -11,9 +11,13 @@ class Inbox:
     """The signals that a process answers to. They stay blocked; children must be started with an empty mask."""
 
     def __init__(self, answered: Iterable[signal.Signals], ignored: Iterable[signal.Signals] = ()) -> None:
-        self._answered = frozenset(answered)
+        # Plain numbers: turning enum members into a signal set costs more than the system call.
+        self._answered = frozenset(int(kind) for kind in answered)
+        # What was ignored when we were started (nohup) stays so for jobs; what Python and we ignore does not.
+        self.not_for_jobs = [signal.SIGPIPE, signal.SIGXFSZ]
         for kind in ignored:
-            signal.signal(kind, signal.SIG_IGN)
+            if signal.signal(kind, signal.SIG_IGN) is not signal.SIG_IGN:
+                self.not_for_jobs.append(kind)
         signal.pthread_sigmask(signal.SIG_BLOCK, self._answered)
 
     def wait(self, timeout_s: float) -> int | None:

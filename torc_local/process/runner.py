@@ -68,13 +68,13 @@ class Runner:
         self._setup = setup
         self._place = segments.directory(setup.output_dir)
         self._me = _register(db, setup)
+        self._inbox = Inbox(
+            (signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=(signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+        )
         self._slots = Slots(self._me, setup.slots, self._spawner(), self._open_segment)
         self._policy = BatchPolicy()
         self._metrics = RunnerMetrics(db.stats)
         self._pause = Pause()
-        self._inbox = Inbox(
-            (signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=(signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-        )
         self._seen_version = -1  # data_version when there was nothing to claim
         self._turned = clock.monotonic()  # last transaction
         self._looked = self._turned  # last look at the canceled flag
@@ -107,12 +107,20 @@ class Runner:
     # -- waiting ------------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        kind = self._inbox.wait(self._patience_s())
-        if kind == signal.SIGCHLD:
+        """Sleep, with children working or idle, until a slot becomes free, something is due, or a signal came."""
+        due = self._due()
+        while True:
+            now = clock.monotonic()
+            kind = self._inbox.wait(due - now)
+            if kind is None:
+                break
+            if kind != signal.SIGCHLD:
+                self._told(kind)
+                break
+            # A child's end is all that happens a thousand times a second: nothing else is looked at for it.
             if self._slots.reap(self._policy.saw_job):
                 self._pause.reset()
-        elif kind is not None:
-            self._told(kind)
+                break
         now = clock.monotonic()
         self._meet_deadlines(now)
         if now >= self._slots.next_due(self._policy.horizon_s) or now - self._turned >= BEAT_S:
@@ -122,16 +130,16 @@ class Runner:
             if self._slots.ending is None and jobs.standing(self._db, self._me.workflow_id).is_canceled:
                 self._cancel()
 
-    def _patience_s(self) -> float:
-        """How long we may sleep if nothing happens."""
+    def _due(self) -> float:
+        """When to wake if nothing happens (monotonic)."""
         now = clock.monotonic()
-        wake = min(now + LOOK_S, self._slots.next_due(self._policy.horizon_s))
-        if self._slots.free() and not self._stopping:
-            wake = min(wake, now + self._pause.next_s())
+        due = min(now + LOOK_S, self._slots.next_due(self._policy.horizon_s))
+        if not self._stopping and self._slots.free():
+            due = min(due, now + self._pause.next_s())
         for moment in (self._end_at, self._insist_at):
             if moment is not None:
-                wake = min(wake, moment)
-        return wake - now
+                due = min(due, moment)
+        return due
 
     def _told(self, kind: int) -> None:
         """The first TERM stops claiming and lets jobs end; QUIT, or a second TERM, ends them now."""
@@ -207,7 +215,7 @@ class Runner:
         )
         done = turn(self._db, self._me, wish, at=clock.now())
         self._turned = clock.monotonic()
-        self._policy.saw_transaction(self._turned - now)
+        self._policy.saw_transaction(self._db.stats.last_held_s, slots_alive=self._slots_alive)
         self._metrics.turned(settled=done.settled, claimed=len(done.batches))
         if done.settled:
             faults.reach("runner.settled")
@@ -246,6 +254,7 @@ class Runner:
             db_path=self._setup.db_path,
             token=self._setup.token,
             output_dir=self._setup.output_dir,
+            to_default=self._inbox.not_for_jobs,
         )
 
     def _open_segment(self, slot: int, number: int) -> tuple[segments.Segment, int]:

@@ -21,21 +21,21 @@ OpenSegment = Callable[[int, int], tuple[segments.Segment, int]]
 class Child:
     """A job that runs now."""
 
-    __slots__ = ("began", "claim", "marked", "pid", "started_at", "stderr_start", "stdout_start")
+    __slots__ = ("began", "claim", "marked", "pid", "started_at", "starts")
 
     def __init__(self, claim: Claim, pid: int, began: float, starts: tuple[int, int]) -> None:
         self.claim = claim
         self.pid = pid
         self.began = began  # monotonic
         self.started_at = clock.utc(began)
-        self.stdout_start, self.stderr_start = starts
+        self.starts = starts  # of its stdout and stderr in the segment
         self.marked = False  # recorded as running
 
 
 class Slot:
     """Room for one child, and the queue behind it."""
 
-    __slots__ = ("batch_began", "child", "files", "held", "index", "number", "queue", "segment_id")
+    __slots__ = ("batch_began", "child", "ends", "files", "held", "index", "number", "queue", "segment_id")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -44,6 +44,7 @@ class Slot:
         self.child: Child | None = None
         self.held: Held = fit.NOTHING
         self.files: segments.Segment | None = None
+        self.ends = (0, 0)  # of the files, after the last child
         self.segment_id = 0
         self.number = 0
 
@@ -103,19 +104,25 @@ class Slots:
         """Start the next job in every slot that has one waiting and no child."""
         for slot in self._slots:
             if slot.child is None and slot.queue:
-                if slot.files is None:
-                    slot.number += 1
-                    slot.files, slot.segment_id = self._open_segment(slot.index, slot.number)
-                claim = slot.queue.popleft()
-                starts = slot.files.ends()
-                began = clock.monotonic()
-                pid = self._spawner.spawn(claim, slot.files)
-                slot.child = Child(claim, pid, began, starts)
-                faults.reach("runner.spawned")
+                self._start(slot)
+
+    def _start(self, slot: Slot) -> None:
+        files = slot.files
+        if files is None:
+            slot.number += 1
+            files, slot.segment_id = self._open_segment(slot.index, slot.number)
+            slot.files, slot.ends = files, files.ends()
+        claim = slot.queue.popleft()
+        began = clock.monotonic()
+        slot.child = Child(claim, self._spawner.spawn(claim, files), began, slot.ends)
+        faults.reach("runner.spawned")
 
     def reap(self, saw: Callable[[float], None]) -> bool:
-        """Collect the children that have ended, telling ``saw`` how many seconds each took; whether there were any."""
-        any_ended = False
+        """Collect the children that have ended and start the next of their batches; whether a slot became free.
+
+        ``saw`` is told how many seconds each took.
+        """
+        any_free = False
         for slot in self._slots:
             child = slot.child
             if child is None:
@@ -127,15 +134,20 @@ class Slots:
             duration_s = clock.monotonic() - child.began
             self._collect(slot, child, exited, duration_s)
             saw(duration_s)
-            any_ended = True
-        return any_ended
+            if slot.queue:
+                self._start(slot)
+            else:
+                any_free = True
+        return any_free
 
     def _collect(self, slot: Slot, child: Child, exited: spawn.Exit, duration_s: float) -> None:
         files = slot.files
         assert files is not None  # noqa: S101 - a child always writes somewhere
         claim = child.claim
-        stdout_end, stderr_end = files.ends()
-        status, reason = _verdict(exited.return_code, self.ending)
+        stdout_start, stderr_start = child.starts
+        stdout_end, stderr_end = slot.ends = files.ends()
+        return_code = exited.return_code
+        status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, self.ending)
         self.results.append(
             Result(
                 claim.id,
@@ -144,16 +156,16 @@ class Slots:
                 self._me.runner_id,
                 status,
                 reason,
-                exited.return_code,
+                return_code,
                 child.started_at,
                 child.started_at + duration_s,
                 exited.cpu_s,
                 exited.peak_memory_bytes,
                 slot.segment_id,
-                child.stdout_start,
-                stdout_end - child.stdout_start,
-                child.stderr_start,
-                stderr_end - child.stderr_start,
+                stdout_start,
+                stdout_end - stdout_start,
+                stderr_start,
+                stderr_end - stderr_start,
             )
         )
         self.ended += 1
@@ -164,7 +176,7 @@ class Slots:
         left_behind = spawn.group_lives(child.pid)
         if left_behind and self.ending is not None:
             spawn.signal_group(child.pid, signal.SIGKILL)
-        if left_behind or max(stdout_end, stderr_end) > segments.LARGE_BYTES:
+        if left_behind or stdout_end > segments.LARGE_BYTES or stderr_end > segments.LARGE_BYTES:
             # What it left behind may still write: the next job gets files of its own.
             files.close()
             slot.files = None
@@ -183,7 +195,7 @@ class Slots:
             child = slot.child
             if child is not None and not child.marked and now - child.began >= horizon_s:
                 child.marked = True
-                claim, starts = child.claim, (child.stdout_start, child.stderr_start)
+                claim, starts = child.claim, child.starts
                 marks.append(Mark(claim.id, claim.attempt_id, child.pid, child.started_at, slot.segment_id, *starts))
         return marks
 
@@ -205,9 +217,7 @@ class Slots:
 
 
 def _verdict(return_code: int, ending: str | None) -> tuple[str, str | None]:
-    """Status and reason of an attempt. A job that ends well while it is being ended has completed all the same."""
-    if return_code == 0:
-        return "completed", None
+    """Status and reason of an attempt that did not complete. ``ending`` is set when we were ending it ourselves."""
     if ending == INTERRUPTED:
         return INTERRUPTED, "stopped before it was done"
     if ending is not None:

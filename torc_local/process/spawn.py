@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +16,6 @@ from torc_local.store.jobs import Claim
 #: Leftovers of a lost attempt are found by it, whatever session or group they moved to.
 TOKEN_VARIABLE = "TORC_LOCAL_TOKEN"  # noqa: S105 - not a secret
 RUNNER_VARIABLE = "TORC_LOCAL_RUNNER"
-
-# Python ignores some signals and we ignore and block others; a job starts with none of that.
-_TO_DEFAULT = [kind for kind in signal.valid_signals() if kind not in (signal.SIGKILL, signal.SIGSTOP)]
 
 # exec refuses these files, and bash knows what to do or what to say: a script without its first line, for example.
 _BASH_KNOWS = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
@@ -32,10 +30,21 @@ class Exit(NamedTuple):
 
 
 class Spawner:
-    """Starts the jobs of one runner. The environment is encoded once; four entries change per job."""
+    """Starts the jobs of one runner. The environment is encoded once; four entries change per job.
+
+    ``to_default`` are the signals that this process ignores and jobs must not.
+    """
 
     def __init__(
-        self, *, workflow_id: int, run_id: int, runner_id: int, db_path: Path, token: str, output_dir: Path
+        self,
+        *,
+        workflow_id: int,
+        run_id: int,
+        runner_id: int,
+        db_path: Path,
+        token: str,
+        output_dir: Path,
+        to_default: Sequence[signal.Signals],
     ) -> None:
         environment = dict(os.environ)
         self._interpreter = Interpreter(environment)
@@ -49,6 +58,7 @@ class Spawner:
             b"TORC_LOCAL_DB": os.fsencode(db_path),
             RUNNER_VARIABLE.encode(): f"{token}.{runner_id}".encode(),
         }
+        self._to_default = to_default
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def spawn(self, claim: Claim, segment: Segment) -> int:
@@ -78,7 +88,7 @@ class Spawner:
     def _start(self, argv: Argv, segment: Segment) -> int:
         return os.posix_spawn(
             argv.path,
-            argv.argv,
+            argv.words,
             self._environment,
             file_actions=(
                 (os.POSIX_SPAWN_DUP2, self._null, 0),
@@ -87,7 +97,7 @@ class Spawner:
             ),
             setpgroup=0,
             setsigmask=(),
-            setsigdef=_TO_DEFAULT,
+            setsigdef=self._to_default,
         )
 
     def _write_script(self, claim: Claim) -> Path:

@@ -10,6 +10,7 @@ Crash table: what a SIGKILL leaves (ground/faults.py).
                         runners have written   give back what they hold; the next `run` finds nobody and goes on
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -174,6 +175,9 @@ class _Supervisor:
         """Start runners, and the coordinator when there is none. Called without a connection."""
         context = multiprocessing.get_context("fork")
         parent = os.getpid()
+        # Children never collect what they inherit: walking it would copy every page of it into each of them.
+        gc.collect()
+        gc.freeze()
         if self._coordinator is None:
             post = Post(self._info.workflow_id, self._info.run_id, self._setups[0].node_id)
             self._coordinator = context.Process(

@@ -35,6 +35,7 @@ class WriteStats:
         self.waits = Histogram()
         self.transactions = 0
         self.write_s = 0.0
+        self.last_held_s = 0.0  # how long the last transaction held the lock
         self.retries = 0
         self.errors = 0
 
@@ -163,7 +164,8 @@ class _Write:
             self._leave()
             stats = self._db.stats
             stats.transactions += 1
-            stats.write_s += time.perf_counter() - self._began
+            stats.last_held_s = time.perf_counter() - self._began
+            stats.write_s += stats.last_held_s
 
     def _step_commit_seq(self) -> None:
         db = self._db

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from torc_local.store.database import Database
-from torc_local.store.registry import action, statement
+from torc_local.store.registry import action, int_array, statement
 
 
 class Claim(NamedTuple):
@@ -210,7 +210,7 @@ _NOT_PENDING = statement(
 )
 _SETTLE = statement(
     "job_settle",
-    "UPDATE job SET status = ?1, runner_id = NULL WHERE id = ?2 AND runner_id = ?3 AND attempt_id = ?4"
+    "UPDATE job SET status = ?1, runner_id = NULL WHERE id IN carray(?2) AND runner_id = ?3 AND attempt_id = ?4"
     " AND status IN ('pending', 'running') RETURNING id",
     _Id._make,
     hot=True,
@@ -230,8 +230,9 @@ _ATTEMPT = action(
 )
 _ENDED = action(
     "ended_insert",
-    "INSERT INTO ended (workflow_id, node_id, failed) SELECT ?1, ?2, ?3"
-    " WHERE EXISTS (SELECT 1 FROM dependency WHERE before_id = ?2)",
+    "INSERT INTO ended (workflow_id, node_id, failed) SELECT ?1, e.value, ?3 FROM carray(?2) e"
+    " WHERE EXISTS (SELECT 1 FROM dependency d WHERE d.before_id = e.value)",
+    hot=True,
 )
 
 
@@ -242,8 +243,14 @@ def forget_running(db: Database, runner_id: int, job_ids: Iterable[int]) -> set[
 
 def settle(db: Database, results: Sequence[Result]) -> set[int]:
     """Move jobs to their end, fenced by runner, attempt and state; the ids of those that were still ours."""
-    bindings = [(result.status, result.job_id, result.runner_id, result.attempt_id) for result in results]
-    return {row.id for row in _SETTLE.many(db, bindings)}
+    # One statement for all that ended alike, which is nearly always the whole batch.
+    alike: dict[tuple[str, int, int], list[int]] = {}
+    for result in results:
+        alike.setdefault((result.status, result.runner_id, result.attempt_id), []).append(result.job_id)
+    ours: set[int] = set()
+    for (status, runner_id, attempt_id), ids in alike.items():
+        ours.update(row.id for row in _SETTLE.rows(db, (status, int_array(ids), runner_id, attempt_id)))
+    return ours
 
 
 def settle_to_ready(db: Database, results: Sequence[Result]) -> set[int]:
@@ -257,9 +264,11 @@ def insert_attempts(db: Database, results: Iterable[Result]) -> None:
     _ATTEMPT.many(db, results)
 
 
-def queue_ended(db: Database, workflow_id: int, nodes: Iterable[tuple[int, bool]]) -> None:
-    """Queue jobs (id, did it fail) for unblocking; those that nobody waits for are left out."""
-    _ENDED.many(db, [(workflow_id, node_id, int(failed)) for node_id, failed in nodes])
+def queue_ended(db: Database, workflow_id: int, node_ids: Iterable[int], *, failed: bool) -> None:
+    """Queue ended jobs, or opened gates, for unblocking; those that nobody waits for are left out."""
+    ids = list(node_ids)
+    if ids:
+        _ENDED.run(db, (workflow_id, int_array(ids), int(failed)))
 
 
 _HELD = statement(

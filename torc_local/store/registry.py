@@ -4,8 +4,11 @@ A statement stands directly above the function that runs it and knows the shape 
 an empty database, compare its columns with its row type, and check that those marked ``hot`` never scan a table.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
+
+import apsw
 
 from torc_local.store.database import Database
 
@@ -55,6 +58,11 @@ class Statement(Generic[Row]):
         """Run once for each of ``bindings``; all returned rows together."""
         make = self.make
         return [make(row) for row in db.connection.executemany(self.sql, bindings)]
+
+
+def int_array(numbers: Iterable[int]) -> object:
+    """Integers to bind to ``carray(?)`` (SQLite extension): read in C, a twentieth of binding one by one. Not empty."""
+    return apsw.carray(array("q", numbers))
 
 
 STATEMENTS: dict[str, Statement[Any]] = {}

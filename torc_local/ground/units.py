@@ -1,0 +1,104 @@
+"""Memory sizes and durations as people write them, and back.
+
+Sizes are powers of 1024, as Torc's are, whether written ``2g``, ``2GiB`` or ``2gb``. What ``format_memory`` and
+``format_duration`` print is read back as exactly the same number.
+"""
+
+import math
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+_EXPONENTS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_MEMORY = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_LARGEST = (1 << 63) - 1  # what a database column holds
+
+_NUMBER = r"[0-9]{1,400}(?:\.[0-9]{1,400})?"  # any finite float, written out
+_ISO = re.compile(
+    rf"P(?:({_NUMBER})Y)?(?:({_NUMBER})M)?(?:({_NUMBER})W)?(?:({_NUMBER})D)?"
+    rf"(?:T(?=[0-9])(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?",
+    re.ASCII,
+)
+_DAY = 86_400
+# Torc counts a year as 365.25 days and a month as 30.44 days.
+_ISO_SECONDS = (Fraction("365.25") * _DAY, Fraction("30.44") * _DAY, 7 * _DAY, _DAY, 3600, 60, 1)
+_SHORT = re.compile(
+    rf"(?:({_NUMBER})d)?\s*(?:({_NUMBER})h)?\s*(?:({_NUMBER})m(?:in)?)?\s*(?:({_NUMBER})s)?", re.IGNORECASE | re.ASCII
+)
+_SHORT_SECONDS = (_DAY, 3600, 60, 1)
+_CLOCK = re.compile(r"(?:([0-9]{1,9})-)?([0-9]{1,9}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]{1,9})?)", re.ASCII)
+_CLOCK_SECONDS = (_DAY, 3600, 60, 1)
+_SECONDS = re.compile(_NUMBER, re.ASCII)
+
+
+def parse_memory(value: str | float) -> int:
+    """Bytes of ``2g``, ``512m``, ``1.5g``, ``1GiB`` or of a whole number of bytes; fractions are rounded up.
+
+    Raises ValueError, with a sentence, for anything else and for sizes beyond 2^63 - 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is not a memory size: write 512m, 2g or a whole number of bytes")  # noqa: TRY004
+    if isinstance(value, int):
+        size = value
+    else:
+        found = _MEMORY.fullmatch(value.strip())
+        if found is None:
+            raise ValueError(f"{value!r} is not a memory size: write 512m, 2g or 1.5GiB")
+        size = math.ceil(Fraction(found[1]) * 1024 ** _EXPONENTS[found[2].lower()])
+    if not 0 <= size <= _LARGEST:
+        raise ValueError(f"{value!r} is not a memory size that fits in 63 bits")
+    return size
+
+
+def format_memory(size: int) -> str:
+    """The shortest exact way to write a number of bytes that ``parse_memory`` reads: ``2g``, ``1536m``, ``1000``."""
+    if size > 0:
+        for unit in "ptgmk":
+            whole, rest = divmod(size, 1024 ** _EXPONENTS[unit])
+            if rest == 0:
+                return f"{whole}{unit}"
+    return str(size)
+
+
+def parse_duration(value: str | float) -> float:
+    """Seconds of ``PT1H``, ``P0DT1M``, ``P2W``, ``90s``, ``1h30m``, ``01:30:00``, ``1-00:00:00`` or a number.
+
+    Years are 365.25 days and months 30.44 days. Raises ValueError, with a sentence, for anything else.
+    """
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a duration: {_EXAMPLES}")  # noqa: TRY004
+    if isinstance(value, int | float):
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{value!r} is not a duration: it must be a finite number of seconds, 0 or more")
+        return float(value)
+    text = value.strip()
+    for pattern, units in ((_ISO, _ISO_SECONDS), (_SHORT, _SHORT_SECONDS), (_CLOCK, _CLOCK_SECONDS), (_SECONDS, (1,))):
+        if found := pattern.fullmatch(text):
+            parts = found.groups() or (found[0],)
+            if any(parts):
+                # Exact until the end: one rounding, so that what is printed is read back unchanged.
+                total = sum((Fraction(p) * unit for p, unit in zip(parts, units, strict=True) if p), Fraction(0))
+                return float(total)
+    raise ValueError(f"{value!r} is not a duration: {_EXAMPLES}")
+
+
+_EXAMPLES = "write PT1H30M, 1h30m, 90s, 01:30:00 or a number of seconds"
+
+
+def format_duration(seconds: float) -> str:
+    """A number of seconds as ``parse_duration`` reads it back exactly: ``1h30m``, ``0.25s``, ``2d``."""
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{seconds!r} is not a duration: it must be a finite number of seconds, 0 or more")
+    exact = Decimal(repr(float(seconds)))
+    whole = int(exact)
+    rest = exact - whole
+    parts = []
+    for letter, unit in zip("dhm", _SHORT_SECONDS, strict=False):
+        count, whole = divmod(whole, unit)
+        if count:
+            parts.append(f"{count}{letter}")
+    left = whole + rest
+    if left or not parts:
+        shown = f"{left:f}"
+        parts.append(f"{shown.rstrip('0').rstrip('.') if '.' in shown else shown}s")
+    return "".join(parts)
