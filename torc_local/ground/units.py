@@ -21,30 +21,45 @@ _ISO = re.compile(
 )
 _DAY = 86_400
 # Torc counts a year as 365.25 days and a month as 30.44 days.
-_ISO_SECONDS = (Fraction("365.25") * _DAY, Fraction("30.44") * _DAY, 7 * _DAY, _DAY, 3600, 60, 1)
+_ISO_SECONDS: tuple[int | Fraction, ...] = (
+    Fraction("365.25") * _DAY,
+    Fraction("30.44") * _DAY,
+    7 * _DAY,
+    _DAY,
+    3600,
+    60,
+    1,
+)
 _SHORT = re.compile(
     rf"(?:({_NUMBER})d)?\s*(?:({_NUMBER})h)?\s*(?:({_NUMBER})m(?:in)?)?\s*(?:({_NUMBER})s)?", re.IGNORECASE | re.ASCII
 )
-_SHORT_SECONDS = (_DAY, 3600, 60, 1)
+_SHORT_SECONDS: tuple[int, ...] = (_DAY, 3600, 60, 1)
 _CLOCK = re.compile(r"(?:([0-9]{1,9})-)?([0-9]{1,9}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]{1,9})?)", re.ASCII)
-_CLOCK_SECONDS = (_DAY, 3600, 60, 1)
-_SECONDS = re.compile(_NUMBER, re.ASCII)
+_SECONDS = re.compile(rf"({_NUMBER})", re.ASCII)
+_GRAMMARS: tuple[tuple[re.Pattern[str], tuple[int | Fraction, ...]], ...] = (
+    (_ISO, _ISO_SECONDS),
+    (_SHORT, _SHORT_SECONDS),
+    (_CLOCK, _SHORT_SECONDS),
+    (_SECONDS, (1,)),
+)
+_EXAMPLES = "write PT1H30M, 1h30m, 90s, 01:30:00 or a number of seconds"
 
 
-def parse_memory(value: str | float) -> int:
+def parse_memory(value: str | int) -> int:
     """Bytes of ``2g``, ``512m``, ``1.5g``, ``1GiB`` or of a whole number of bytes; fractions are rounded up.
 
     Raises ValueError, with a sentence, for anything else and for sizes beyond 2^63 - 1.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"{value!r} is not a memory size: write 512m, 2g or a whole number of bytes")  # noqa: TRY004
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a memory size: write 512m, 2g or a whole number of bytes")
     if isinstance(value, int):
         size = value
     else:
         found = _MEMORY.fullmatch(value.strip())
         if found is None:
             raise ValueError(f"{value!r} is not a memory size: write 512m, 2g or 1.5GiB")
-        size = math.ceil(Fraction(found[1]) * 1024 ** _EXPONENTS[found[2].lower()])
+        unit: int = 1024 ** _EXPONENTS[found[2].lower()]
+        size = math.ceil(Fraction(found[1]) * unit)
     if not 0 <= size <= _LARGEST:
         raise ValueError(f"{value!r} is not a memory size that fits in 63 bits")
     return size
@@ -68,26 +83,25 @@ def parse_duration(value: str | float) -> float:
     if isinstance(value, bool):
         raise ValueError(f"{value!r} is not a duration: {_EXAMPLES}")  # noqa: TRY004
     if isinstance(value, int | float):
-        if not 0 <= value < float("inf"):
+        if not 0 <= value <= _LARGEST:
             raise ValueError(f"{value!r} is not a duration: it must be a finite number of seconds, 0 or more")
         return float(value)
     text = value.strip()
-    for pattern, units in ((_ISO, _ISO_SECONDS), (_SHORT, _SHORT_SECONDS), (_CLOCK, _CLOCK_SECONDS), (_SECONDS, (1,))):
-        if found := pattern.fullmatch(text):
-            parts = found.groups() or (found[0],)
-            if any(parts):
-                # Exact until the end: one rounding, so that what is printed is read back unchanged.
-                total = sum((Fraction(p) * unit for p, unit in zip(parts, units, strict=True) if p), Fraction(0))
-                return float(total)
+    for pattern, units in _GRAMMARS:
+        found = pattern.fullmatch(text)
+        if found is not None and any(found.groups()):
+            # Exact until the end: one rounding, so that what is printed is read back unchanged.
+            parts = zip(found.groups(), units, strict=True)
+            total = sum((Fraction(part) * unit for part, unit in parts if part), Fraction(0))
+            if total > _LARGEST:
+                raise ValueError(f"{value!r} is longer than the universe is old")
+            return float(total)
     raise ValueError(f"{value!r} is not a duration: {_EXAMPLES}")
-
-
-_EXAMPLES = "write PT1H30M, 1h30m, 90s, 01:30:00 or a number of seconds"
 
 
 def format_duration(seconds: float) -> str:
     """A number of seconds as ``parse_duration`` reads it back exactly: ``1h30m``, ``0.25s``, ``2d``."""
-    if not 0 <= seconds < float("inf"):
+    if not 0 <= seconds <= _LARGEST:
         raise ValueError(f"{seconds!r} is not a duration: it must be a finite number of seconds, 0 or more")
     exact = Decimal(repr(float(seconds)))
     whole = int(exact)

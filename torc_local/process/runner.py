@@ -258,7 +258,9 @@ class Runner:
         )
 
     def _open_segment(self, slot: int, number: int) -> tuple[segments.Segment, int]:
-        opened = segments.open_segment(self._place, self._setup.hostname, self._me.runner_id, slot, number)
+        opened = segments.open_segment(
+            self._place, self._setup.hostname, self._setup.token, self._me.runner_id, slot, number
+        )
         path, base = opened.path.resolve(), self._setup.db_path.resolve().parent
         shown = path.relative_to(base) if path.is_relative_to(base) else path
         with self._db.write():

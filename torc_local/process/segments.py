@@ -48,10 +48,10 @@ def directory(output_dir: Path) -> Path:
     return place
 
 
-def open_segment(place: Path, hostname: str, runner_id: int, slot: int, number: int) -> Segment:
-    """Open a new pair of files. Names are ours alone: runner ids are never used twice."""
+def open_segment(place: Path, hostname: str, token: str, runner_id: int, slot: int, number: int) -> Segment:
+    """Open a new pair of files; the database's token and the runner's id, never used twice, make their name ours."""
     node = re.sub(r"[^A-Za-z0-9.-]", "_", hostname)
-    path = place / f"{node}-{runner_id}-{slot}.{number:03d}"
+    path = place / f"{node}-{token[:6]}-{runner_id}-{slot}.{number:03d}"
     opened: list[int] = []
     try:
         for suffix in (".out", ".err"):

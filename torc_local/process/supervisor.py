@@ -14,8 +14,6 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +38,7 @@ MOST_RUNNERS = 64
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
 
-#: A runner that died this often while nothing got done is not started again.
+#: Processes that died this often (times runners) while nothing got done are not started again.
 _MOST_DEATHS = 5
 
 
@@ -148,6 +146,7 @@ class _Supervisor:
         self._setups = setups
         self._runners: dict[ForkProcess, Setup] = {}
         self._coordinator: ForkProcess | None = None
+        self._connection: Database | None = None
         self._began = clock.monotonic()
         self._deaths = 0
         self._finished_at_death = -1
@@ -160,19 +159,20 @@ class _Supervisor:
     def main(self) -> ExitCode:
         try:
             self._fork(self._setups)
-            with self._connected() as db:
-                self._explanations += outlook.too_large(db, self._info.workflow_id, self._setups[0])
+            self._explanations += outlook.too_large(self._db(), self._info.workflow_id, self._setups[0])
             while self._runners:
                 self._wait()
                 self._look()
             return self._finish()
         finally:
+            self._disconnect()
             orphans.kill_descendants(os.getpid())
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
     def _fork(self, setups: list[Setup]) -> None:
-        """Start runners, and the coordinator when there is none. Called without a connection."""
+        """Start runners, and the coordinator when there is none."""
+        self._disconnect()
         context = multiprocessing.get_context("fork")
         parent = os.getpid()
         # Children never collect what they inherit: walking it would copy every page of it into each of them.
@@ -212,46 +212,44 @@ class _Supervisor:
             setup = self._runners.pop(process)
             if process.exitcode == ExitCode.OK:
                 continue
-            if process.exitcode in (ExitCode.STATE, ExitCode.BAD_INPUT):
+            self._bury(process)
+            if process.exitcode == ExitCode.STATE:
                 self._trouble = ExitCode.STATE
-                self._bury(process)
-            else:
-                self._bury(process)
-                if self._may_restart():
-                    again.append(setup)
-        coordinator = self._coordinator
-        coordinator_died = coordinator is not None and coordinator.exitcode is not None
-        if coordinator_died and coordinator is not None:
+            elif self._may_restart():
+                again.append(setup)
+        orphaned = False
+        if self._coordinator is not None and self._coordinator.exitcode is not None:
             self._coordinator = None
-        if self._stop_count == 0 and self._trouble is None and (again or (coordinator_died and self._open())):
+            orphaned = self._open() and self._may_restart()
+        if self._stop_count == 0 and self._trouble is None and (again or orphaned):
             self._fork(again)
         workers = {process.pid for process in [*self._runners, self._coordinator] if process is not None}
         orphans.reap_adopted({pid for pid in workers if pid is not None})
 
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
-        with self._connected() as db:
-            for runner in runners.alive(db, self._info.workflow_id):
-                if runner.pid == process.pid and runner.node_id == self._setups[0].node_id:
-                    recover(db, runner, why=_death(process.exitcode))
+        db = self._db()
+        for runner in runners.alive(db, self._info.workflow_id):
+            if runner.pid == process.pid and runner.node_id == self._setups[0].node_id:
+                recover(db, runner, why=_death(process.exitcode))
 
     def _may_restart(self) -> bool:
-        """Whether a dead runner gets a successor: not when runners die again and again while nothing gets done."""
-        with self._connected() as db:
-            counts = workflows.counts(db, self._info.workflow_id)
+        """Whether a dead process gets a successor: not when they die again and again while nothing gets done."""
+        db = self._db()
+        counts = workflows.counts(db, self._info.workflow_id)
         finished = sum(n for status, n in counts.items() if status in FINISHED)
         self._deaths = self._deaths + 1 if finished == self._finished_at_death else 1
         self._finished_at_death = finished
         if self._deaths <= _MOST_DEATHS * len(self._setups):
             return True
         self._trouble = ExitCode.STATE
-        self._explanations.append("runners die again and again while no job ends; see the messages above")
+        self._explanations.append("processes die again and again while no job ends; see the messages above")
         return False
 
     def _open(self) -> bool:
         """Whether the run still needs a coordinator."""
-        with self._connected() as db:
-            run = workflows.newest_run(db, self._info.workflow_id)
+        db = self._db()
+        run = workflows.newest_run(db, self._info.workflow_id)
         return run is not None and run.run_id == self._info.run_id and run.ended_at is None
 
     # -- being told to stop -------------------------------------------------------------------------------------------
@@ -280,24 +278,31 @@ class _Supervisor:
 
     # -- reporting ----------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _connected(self) -> Iterator[Database]:
-        with opening.open_existing(self._db_path, turnstile=self._options.turnstile) as db:
-            yield db
+    def _db(self) -> Database:
+        """Our connection, opened when it is needed first, closed before each fork."""
+        if self._connection is None:
+            self._connection = opening.open_existing(self._db_path, turnstile=self._options.turnstile)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _look(self) -> None:
-        with self._connected() as db:
-            self._tell_events(db)
-            counts = workflows.counts(db, self._info.workflow_id)
+        db = self._db()
+        self._tell_events(db)
+        counts = workflows.counts(db, self._info.workflow_id)
         self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
         if self._insist_at is not None and clock.monotonic() > self._insist_at:
             # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
             self._signal_runners(signal.SIGKILL)
 
     def _tell_events(self, db: Database) -> None:
-        for event in events.since(db, self._info.workflow_id, self._last_event):
-            self._last_event = event.id
-            self._watcher.event(event)
+        while new := events.since(db, self._info.workflow_id, self._last_event):
+            for event in new:
+                self._watcher.event(event)
+            self._last_event = new[-1].id
 
     def _finish(self) -> ExitCode:
         """All runners have ended: let the coordinator draw the last consequences, and say how it went."""
@@ -307,12 +312,12 @@ class _Supervisor:
                 os.kill(coordinator.pid, signal.SIGTERM)
             coordinator.join(timeout=10)
             self._coordinator = None
-        with self._connected() as db:
-            self._tell_events(db)
-            workflow = workflows.get(db, self._info.workflow_id)
-            counts = workflows.counts(db, self._info.workflow_id)
-            if workflow is not None and workflow.is_canceled:
-                self._explanations.append("the workflow was canceled")
+        db = self._db()
+        self._tell_events(db)
+        workflow = workflows.get(db, self._info.workflow_id)
+        counts = workflows.counts(db, self._info.workflow_id)
+        if workflow is not None and workflow.is_canceled:
+            self._explanations.append("the workflow was canceled")
         code = self._code(counts, canceled=bool(workflow is not None and workflow.is_canceled))
         outcome = Outcome(
             code, counts, self._info.total, clock.monotonic() - self._began, tuple(dict.fromkeys(self._explanations))
@@ -323,8 +328,8 @@ class _Supervisor:
 
     def _settled(self) -> bool:
         """Whether every job has finished, so that the coordinator ends by itself."""
-        with self._connected() as db:
-            return set(workflows.counts(db, self._info.workflow_id)) <= set(FINISHED)
+        db = self._db()
+        return set(workflows.counts(db, self._info.workflow_id)) <= set(FINISHED)
 
     def _code(self, counts: dict[str, int], *, canceled: bool) -> ExitCode:
         finished = set(counts) <= set(FINISHED)

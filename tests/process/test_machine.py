@@ -1,0 +1,72 @@
+"""Telling processes and machines apart."""
+
+import os
+import subprocess
+
+from torc_local.process import machine, orphans
+from torc_local.process.segments import Segment, open_segment
+
+
+def test_a_process_is_told_by_pid_and_start_time():
+    start = machine.start_of(os.getpid())
+    assert start is not None
+    assert machine.is_alive(os.getpid(), start)
+    assert not machine.is_alive(os.getpid(), start - 1)
+
+
+def test_a_zombie_counts_as_dead():
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert machine.start_of(child.pid) is None
+    child.wait()
+
+
+def test_an_earlier_boot_of_this_machine_is_known():
+    here = machine.this_machine()
+    id_, _, _ = here.boot_id.partition(":")
+    assert machine.same_machine_rebooted(f"{id_}:another-boot", here.hostname)
+    assert not machine.same_machine_rebooted(here.boot_id, here.hostname)
+    assert not machine.same_machine_rebooted(f"{id_}:another-boot", "another-host")
+
+
+def test_given_capacity_overrides_what_is_found():
+    here = machine.this_machine(cpus=7, memory_bytes=11, gpus=3)
+    assert (here.num_cpus, here.memory_bytes, here.num_gpus) == (7, 11, 3)
+
+
+def test_gpus_are_counted_from_the_list_that_was_set(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2,5")
+    assert machine.this_machine().num_gpus == 3
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert machine.this_machine().num_gpus == 0
+
+
+def test_processes_are_found_by_their_environment_whatever_group_they_moved_to():
+    mark = f"test-{os.getpid()}"
+    env = {**os.environ, "TORC_LOCAL_MARK": mark}
+    shell = subprocess.Popen(["bash", "-c", "setsid sleep 60 & sleep 60"], env=env, start_new_session=True)
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        belongs = orphans.with_entry("TORC_LOCAL_MARK", mark)
+        assert orphans.end_all(belongs) >= 1
+        assert orphans.end_all(belongs) == 0
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+        shell.wait()
+
+
+def test_segments_grow_and_never_open_what_exists(tmp_path):
+    segment: Segment = open_segment(tmp_path, "node/1", "abcdef99", 3, 0, 1)
+    assert segment.path.name == "node_1-abcdef-3-0.001"
+    os.write(segment.stdout, b"four")
+    assert segment.ends() == (4, 0)
+    assert segment.path.with_name(segment.path.name + ".out").stat().st_mode & 0o777 == 0o600
+    segment.close()
+    try:
+        open_segment(tmp_path, "node/1", "abcdef99", 3, 0, 1)
+    except Exception as error:  # noqa: BLE001
+        assert "file exists" in str(error)
+    else:
+        raise AssertionError("an existing file was opened")
