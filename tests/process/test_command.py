@@ -37,10 +37,11 @@ def test_a_plain_list_of_words_needs_no_shell(command):
 @pytest.mark.parametrize(
     "command",
     [
-        "echo $HOME", "echo `date`", "a=1", "A=1 printenv A", "echo a; echo b", "echo a | cat", "echo a && true", "echo > f",
-        "echo *", "echo ?", "echo [ab]", "echo {a,b}", "echo ~", "echo a\\ b", 'echo "$HOME"', 'echo "a\\nb"', "echo -n a",
-        "echo -e a", "cd /", "exit 3", "pwd", "test -e /", "[ -e / ]", "if true", "time true", "! true", "echo a # b",
-        "echo\na", "'echo' a", "no-such-program-anywhere", "kill 1", "ulimit -n", "printf a", ". ./x", "", "   ", "echo 'a",
+        "echo $HOME", "echo `date`", "a=1", "A=1 printenv A", "echo a; echo b", "echo a | cat",
+        "echo a && true", "echo > f", "echo *", "echo ?", "echo [ab]", "echo {a,b}", "echo ~", "echo a\\ b",
+        'echo "$HOME"', 'echo "a\\nb"', "echo -n a", "echo -e a", "cd /", "exit 3", "pwd", "test -e /",
+        "[ -e / ]", "if true", "time true", "! true", "echo a # b", "echo\na", "'echo' a",
+        "no-such-program-anywhere", "kill 1", "ulimit -n", "printf a", ". ./x", "", "   ", "echo 'a",
     ],
 )  # fmt: skip
 def test_whatever_bash_might_understand_differently_goes_to_bash(command):

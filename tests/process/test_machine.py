@@ -3,6 +3,9 @@
 import os
 import subprocess
 
+import pytest
+
+from torc_local.ground.errors import StateError
 from torc_local.process import machine, orphans
 from torc_local.process.segments import Segment, open_segment
 
@@ -64,9 +67,5 @@ def test_segments_grow_and_never_open_what_exists(tmp_path):
     assert segment.ends() == (4, 0)
     assert segment.path.with_name(segment.path.name + ".out").stat().st_mode & 0o777 == 0o600
     segment.close()
-    try:
+    with pytest.raises(StateError, match="file exists"):
         open_segment(tmp_path, "node/1", "abcdef99", 3, 0, 1)
-    except Exception as error:  # noqa: BLE001
-        assert "file exists" in str(error)
-    else:
-        raise AssertionError("an existing file was opened")

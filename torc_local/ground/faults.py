@@ -1,7 +1,8 @@
 """Named moments at which a test may let a process die; unarmed, as in every real run, they cost next to nothing.
 
-Armed through the environment: ``TORC_LOCAL_FAULT=runner.reaped:3:KILL`` sends the process that reaches
-``runner.reaped`` for the third time a SIGKILL. Only tests set it.
+Armed through the environment: ``TORC_LOCAL_FAULT=runner.reaped:3:KILL:/some/file`` sends the process that reaches
+``runner.reaped`` for its third time a SIGKILL, provided that it is the first of all processes to make the file: one
+dies, and its successors live. Only tests set it.
 """
 
 import os
@@ -19,27 +20,35 @@ POINTS = (
     "supervisor.forked",
 )
 
-_armed: dict[str, tuple[int, signal.Signals]] = {}
+_armed: dict[str, tuple[int, signal.Signals, str]] = {}
 
 
 def arm(text: str | None) -> None:
-    """Arm one moment, ``point:count:SIGNAL``, or none; raises ValueError for a point that does not exist."""
+    """Arm one moment, ``point:count:SIGNAL:file``, or none; raises ValueError for a point that does not exist."""
     _armed.clear()
     if text:
-        point, count, name = text.split(":")
+        point, count, name, flag = text.split(":", 3)
         if point not in POINTS:
             message = f"there is no fault point {point!r}"
             raise ValueError(message)
-        _armed[point] = (int(count), signal.Signals[f"SIG{name}"])
+        _armed[point] = (int(count), signal.Signals[f"SIG{name}"], flag)
 
 
 def reach(point: str) -> None:
     """Say that the process is at this moment now."""
     if _armed and point in _armed:
-        count, kind = _armed[point]
-        _armed[point] = (count - 1, kind)
-        if count == 1:
+        count, kind, flag = _armed[point]
+        _armed[point] = (count - 1, kind, flag)
+        if count == 1 and _first(flag):
             os.kill(os.getpid(), kind)
+
+
+def _first(flag: str) -> bool:
+    try:
+        os.close(os.open(flag, os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    return True
 
 
 arm(os.environ.get(VARIABLE))

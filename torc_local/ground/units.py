@@ -51,7 +51,7 @@ def parse_memory(value: str | int) -> int:
     Raises ValueError, with a sentence, for anything else and for sizes beyond 2^63 - 1.
     """
     if isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a memory size: write 512m, 2g or a whole number of bytes")
+        raise ValueError(f"{value} is not a memory size: write 512m, 2g or a whole number of bytes")  # noqa: TRY004
     if isinstance(value, int):
         size = value
     else:

@@ -1,0 +1,78 @@
+"""Starting runs as separate processes, and looking at what they left."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torc_local.process import orphans
+from torc_local.store import invariants, meta, opening
+from torc_local.store.invariants import Violation
+
+DRIVER = Path(__file__).with_name("driver.py")
+
+
+class Place:
+    """A directory with one workflow, its database and the file to which its jobs append."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.db_path = directory / "out" / "torc.db"
+        self.spec = directory / "workflow.json"
+        self.log = directory / "log.txt"
+
+    def write(self, *jobs: dict[str, Any], **top: Any) -> None:
+        self.spec.write_text(json.dumps({"name": "test", "jobs": list(jobs), **top}))
+
+    def append(self, text: str, then: str = "") -> str:
+        """A command that appends a line to the log, and then does something else."""
+        return f"echo {text} >> {self.log}" + (f"; {then}" if then else "")
+
+    def lines(self) -> Counter[str]:
+        return Counter(self.log.read_text().split()) if self.log.exists() else Counter()
+
+    def start(self, jobs: int | str, *options: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(DRIVER), str(self.db_path), str(self.spec), str(jobs), *options],
+            env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, jobs: int | str, *options: str, **environment: str) -> dict[str, Any]:
+        return finished(self.start(jobs, *options, **environment))
+
+    def violations(self) -> list[Violation]:
+        with opening.open_existing(self.db_path) as db:
+            return invariants.violations(db, at_rest=True)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with opening.open_read_only(self.db_path) as db:
+            return db.connection.execute(sql).fetchall()
+
+    def leftovers(self) -> list[int]:
+        """Processes of jobs of this database that still live."""
+        with opening.open_read_only(self.db_path) as db:
+            word = f"TORC_LOCAL_TOKEN={meta.token(db)}.".encode()
+        return [pid for pid in orphans._ours() if word in orphans._environment(pid)]
+
+
+def finished(process: subprocess.Popen[str], timeout_s: float = 60) -> dict[str, Any]:
+    """What the driver printed; fails with its messages when it printed nothing."""
+    out, err = process.communicate(timeout=timeout_s)
+    assert out.strip(), f"exit {process.returncode}: {err}"
+    return {**json.loads(out), "stderr": err, "exit": process.returncode}
+
+
+def wait_for(what: Callable[[], Any], timeout_s: float = 20) -> Any:
+    """Wait until something becomes true, and return it."""
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        if found := what():
+            return found
+        time.sleep(0.01)
+    message = "what the test waited for did not happen"
+    raise AssertionError(message)

@@ -1,0 +1,114 @@
+"""One test for each row of the crash tables: what a SIGKILL leaves, and that the next one puts it right."""
+
+import os
+import signal
+
+import pytest
+
+from tests.process.running import Place, finished, wait_for
+from torc_local.ground import faults
+
+
+@pytest.fixture
+def place(tmp_path):
+    made = Place(tmp_path)
+    yield made
+    assert made.violations() == []
+    assert made.leftovers() == []
+
+
+def workflow(place, length):
+    """20 jobs, a gate, 10 jobs; each leaves one line when it starts and one when it is done."""
+    job = f"echo start-{{i}} >> {place.log}; sleep {length}; echo end-{{i}} >> {place.log}"
+    place.write(
+        {"name": "a{i}", "command": job, "parameters": {"i": "1:20"}},
+        {"name": "b{i}", "command": job, "parameters": {"i": "21:30"}, "depends_on_regexes": ["^a"]},
+    )
+
+
+@pytest.mark.parametrize("length", ["0", "0.3"], ids=["short", "long"])
+@pytest.mark.parametrize("point", [p for p in faults.POINTS if not p.startswith("supervisor")])
+def test_a_worker_killed_at_a_moment_of_the_crash_table_costs_at_most_what_the_table_says(place, point, length):
+    workflow(place, length)
+    flag = place.directory / "died"
+    done = place.run(4, TORC_LOCAL_FAULT=f"{point}:2:KILL:{flag}")
+    assert flag.exists(), "nobody reached the moment"
+    assert done["code"] == 0, done["stderr"]
+    assert done["counts"] == {"completed": 30}
+    ends = {int(word[4:]): n for word, n in place.lines().items() if word.startswith("end-")}
+    assert set(ends) == set(range(1, 31))
+    repeated = [i for i, n in ends.items() if n > 1]
+    if point in ("runner.claimed", "runner.settled", "coordinator.unblocked"):
+        assert repeated == [], "nothing had started, or everything was on record"
+    else:
+        # One batch at most was in memory only: the jobs that had ended since the last transaction.
+        assert len(repeated) <= 15
+
+
+@pytest.mark.parametrize("length", ["0.01", "1"], ids=["short", "long"])
+def test_when_the_supervisor_is_killed_everything_ends_and_the_next_run_goes_on(place, length):
+    workflow(place, length)
+    first = place.start(4)
+    wait_for(lambda: place.lines().total() > 3)
+    first.kill()
+    first.communicate()
+    wait_for(lambda: place.leftovers() == [])
+    done = place.run(30)
+    assert done["counts"] == {"completed": 30}
+    assert {word for word in place.lines() if word.startswith("end-")} == {f"end-{i}" for i in range(1, 31)}
+
+
+def test_the_fault_point_of_the_supervisor_leaves_nothing_running(place):
+    workflow(place, "0.01")
+    flag = place.directory / "died"
+    first = place.start(4, TORC_LOCAL_FAULT=f"supervisor.forked:1:KILL:{flag}")
+    first.communicate()
+    assert first.returncode == -signal.SIGKILL
+    wait_for(lambda: place.leftovers() == [])
+    assert place.run(4)["counts"] == {"completed": 30}
+
+
+def test_everything_of_a_run_killed_at_once_is_put_right_by_the_next_run(place):
+    workflow(place, "0.2")
+    first = place.start(4)
+    wait_for(lambda: place.lines().total() > 6)
+    tree = [first.pid, *_children(first.pid)]
+    for pid in tree:
+        os.kill(pid, signal.SIGKILL)
+    first.communicate()
+    assert place.run(8)["counts"] == {"completed": 30}
+
+
+def test_what_a_job_left_in_another_session_ends_with_a_killed_runner(place):
+    place.write(
+        {"name": "escape", "command": f"setsid sleep 300 & echo start >> {place.log}; sleep 300", "priority": 1},
+        {"name": "other", "command": "true"},
+    )
+    run = place.start(1)
+    wait_for(lambda: place.query("SELECT 1 FROM v_jobs WHERE status = 'running'") if place.log.exists() else None)
+    ((runner_pid, runner_id),) = place.query("SELECT pid, runner_id FROM v_runners WHERE ended_at IS NULL")
+    before = set(place.leftovers())
+    assert len(before) >= 2
+    os.kill(runner_pid, signal.SIGKILL)
+    wait_for(lambda: place.query(f"SELECT 1 FROM v_attempts WHERE status = 'lost' AND runner_id = {runner_id}"))
+    assert not before & set(place.leftovers()), "nothing of the lost attempt is left when the job is ready again"
+    run.send_signal(signal.SIGTERM)
+    run.send_signal(signal.SIGTERM)
+    wait_for(lambda: place.leftovers() == [])
+    assert finished(run)["code"] in (143, 4)
+
+
+def test_a_job_that_kills_its_runner_three_times_fails_and_the_others_complete(place):
+    place.write(
+        {"name": "poison", "command": "sleep 0.4; kill -KILL $PPID; sleep 5"},
+        {"name": "n{i}", "command": "sleep 0.3", "parameters": {"i": "1:12"}},
+    )
+    done = place.run(3)
+    assert done["code"] == 1
+    assert done["counts"] == {"failed": 1, "completed": 12}
+    assert place.query("SELECT count(*) FROM v_attempts WHERE job_name = 'poison' AND status = 'lost'") == [(3,)]
+
+
+def _children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
+        return [int(word) for word in file.read().split()]

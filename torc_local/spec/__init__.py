@@ -1,0 +1,1 @@
+"""Text to frozen values: reads, checks and expands workflow files; knows nothing of SQLite."""

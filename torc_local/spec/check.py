@@ -1,0 +1,122 @@
+"""The whole check of a parsed tree, in the order in which one thing needs another."""
+
+from itertools import starmap
+from typing import Any
+
+from torc_local.spec.columns import Family, Jobs
+from torc_local.spec.cycles import find_cycle
+from torc_local.spec.dependencies import Waits, resolve
+from torc_local.spec.digest import digest
+from torc_local.spec.expand import expand
+from torc_local.spec.fields import (
+    IGNORED_WORKFLOW,
+    REFUSED_WORKFLOW,
+    SORT_METHODS,
+    WORKFLOW_KEYS,
+    check_keys,
+    note_ignored,
+    text,
+)
+from torc_local.spec.grids import read_parameters
+from torc_local.spec.model import Job, Spec
+from torc_local.spec.names import check_other_name
+from torc_local.spec.places import Path
+from torc_local.spec.problems import LINE, Problems
+from torc_local.spec.resources import read_resources
+from torc_local.spec.wording import describe, did_you_mean, printable, quote
+
+_MOST_SHOWN = 10  # jobs of a cycle that a message names
+
+
+def check(tree: object, problems: Problems) -> Spec | None:
+    """The workflow in ``tree``, or None when anything was reported to ``problems``."""
+    if not isinstance(tree, dict):
+        problems.add((), f"a workflow must be a mapping with 'name' and 'jobs', not {describe(tree)}")
+        return None
+    check_keys(tree, WORKFLOW_KEYS, REFUSED_WORKFLOW, (), "in the workflow", problems)
+    note_ignored(tree, IGNORED_WORKFLOW, (), problems)
+    name = _name(tree, problems)
+    description = text(tree.get("description"), "description", ("description",), problems)
+    user = text(tree.get("user"), "user", ("user",), problems)
+    sort_method = _sort_method(tree, problems)
+    shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
+    resources = read_resources(tree.get("resource_requirements"), problems)
+    if tree.get("jobs") is None:
+        problems.add((), "the workflow has no 'jobs'", "add a list of jobs; it may be empty:  jobs: []")
+        return None
+    jobs = expand(tree["jobs"], [r.name for r in resources], shared, problems)
+    if problems:
+        # Jobs that could not be read would look like unknown dependencies; only complete lists are checked further.
+        if len(jobs.families) == len(tree["jobs"]):
+            resolve(jobs, problems)
+        return None
+    waits = resolve(jobs, problems)
+    if not problems:
+        _check_cycles(jobs, waits, problems)
+    if problems:
+        return None
+    return Spec(
+        name=name,
+        description=description,
+        user=user,
+        sort_method=sort_method,
+        resources=tuple(resources),
+        jobs=tuple(_jobs(jobs, waits)),
+        sets=tuple(waits.sets),
+        job_count_before_expansion=len(tree["jobs"]),
+        dependency_count=waits.count(),
+        file_count=0,
+        user_data_count=0,
+        digest=digest(tree),
+    )
+
+
+def _jobs(jobs: Jobs, waits: Waits) -> list[Job]:
+    columns = (jobs.names, jobs.commands, jobs.resources, jobs.priorities, jobs.cancels, waits.of_job)
+    return list(starmap(Job, zip(*columns, strict=True)))
+
+
+def _name(tree: dict[str, Any], problems: Problems) -> str:
+    name = text(tree.get("name"), "name", ("name",), problems)
+    if name is None:
+        if tree.get("name") is None:
+            problems.add((), "the workflow has no 'name'", "add one at the top:  name: my-workflow")
+        return ""
+    if (wrong := check_other_name(name)) is not None:
+        problems.add(("name",), f"the name of the workflow {wrong[0]}", wrong[1])
+    return name
+
+
+def _sort_method(tree: dict[str, Any], problems: Problems) -> str:
+    path: Path = ("jobs_sort_method",)
+    method = text(tree.get("jobs_sort_method"), "jobs_sort_method", path, problems)
+    if method is not None and method not in SORT_METHODS:
+        hint = did_you_mean(method, SORT_METHODS) or f"write one of {', '.join(SORT_METHODS)}"
+        problems.add(path, f"unknown jobs_sort_method {quote(method)}", hint)
+    return method or SORT_METHODS[0]
+
+
+def _check_cycles(jobs: Jobs, waits: Waits, problems: Problems) -> None:
+    cycle = find_cycle(waits.of_job, waits.sets)
+    if cycle is None:
+        return
+    earliest = cycle.index(min(cycle))
+    cycle = cycle[earliest:] + cycle[:earliest]
+    families = [_family(jobs, job) for job in cycle]
+    first = families[0]
+    key = "depends_on_regexes" if first.regexes else "depends_on"
+    path: Path = ("jobs", first.entry, key)
+    if len(cycle) == 1:
+        hint = "its own name matches its regex; anchor it with ^ and $" if first.regexes else None
+        problems.add(path, f"job {quote(jobs.names[cycle[0]])} depends on itself", hint)
+        return
+    names = [printable(jobs.names[job]) for job in cycle]
+    shown = names if len(names) <= _MOST_SHOWN else [*names[: _MOST_SHOWN - 1], "...", names[-1]]
+    message = f"dependency cycle of {len(cycle):,} jobs: {' -> '.join([*shown, names[0]])}"
+    entries = list(dict.fromkeys(f.entry for f in families))[:_MOST_SHOWN]
+    hint = f"see line{'s' if len(entries) > 1 else ''} {', '.join([LINE] * len(entries))}"
+    problems.add(path, message, hint, lines=[("jobs", entry, "name") for entry in entries])
+
+
+def _family(jobs: Jobs, job: int) -> Family:
+    return next(f for f in jobs.families if f.start <= job < f.start + f.size)

@@ -1,0 +1,49 @@
+"""A workflow file after checking: frozen values that know nothing of SQLite.
+
+Jobs refer to resource requirements, dependency sets and each other by index, so that a set shared by 25,000 jobs
+exists once however many of them wait for it.
+"""
+
+from typing import NamedTuple
+
+from torc_local.ground.errors import Problem
+
+
+class Resources(NamedTuple):
+    """What a job asks of a node; index 0 of ``Spec.resources`` is always Torc's implicit "default"."""
+
+    name: str
+    num_cpus: int
+    num_gpus: int
+    num_nodes: int
+    memory_bytes: int
+    runtime_s: float
+
+
+class Job(NamedTuple):
+    """One job after expansion, in the order of the file."""
+
+    name: str
+    command: str
+    resources: int  # index into Spec.resources
+    priority: int  # higher is claimed first
+    cancel_on_blocking_job_failure: bool
+    waits_for: tuple[int, ...]  # indexes into Spec.sets; the job waits for the union of these sets
+
+
+class Spec(NamedTuple):
+    """A whole workflow, checked: every name resolved, no cycle, all parameters expanded."""
+
+    name: str
+    description: str | None
+    user: str | None
+    sort_method: str  # Torc's jobs_sort_method
+    resources: tuple[Resources, ...]
+    jobs: tuple[Job, ...]
+    sets: tuple[tuple[int, ...], ...]  # interned dependency sets: ascending indexes into jobs, never empty
+    job_count_before_expansion: int
+    dependency_count: int  # job-to-job edges as the user means them
+    file_count: int
+    user_data_count: int
+    digest: str  # SHA-256 (hex) of the parsed content: comments and layout do not change it
+    warnings: tuple[Problem, ...] = ()  # legal, but the author should know
