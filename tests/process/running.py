@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torc_local.ground.errors import StateError
 from torc_local.process import orphans
 from torc_local.store import invariants, meta, opening
 from torc_local.store.invariants import Violation
@@ -52,6 +53,13 @@ class Place:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with opening.open_read_only(self.db_path) as db:
             return db.connection.execute(sql).fetchall()
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """As ``query``; no rows while the database is being made."""
+        try:
+            return self.query(sql)
+        except StateError:
+            return []
 
     def leftovers(self) -> list[int]:
         """Processes of jobs of this database that still live."""

@@ -102,7 +102,7 @@ def test_a_stop_at_any_moment_of_a_run_resumes_to_completion(place, delay):
         {"name": "b{i}", "command": place.append("b{i}"), "parameters": {"i": "1:600"}, "depends_on_regexes": ["^a"]},
     )
     run = place.start(8)
-    wait_for(lambda: place.db_path.exists() and place.query("SELECT 1 FROM v_workflows WHERE run_id = 1"))
+    wait_for(lambda: place.ask("SELECT 1 FROM v_workflows WHERE run_id = 1"))
     signal.sigtimedwait([], delay)
     run.send_signal(signal.SIGINT)
     stopped = finished(run)
