@@ -93,10 +93,9 @@ class Runner:
 
     def _work(self) -> str:
         while True:
-            self._slots.fill()
             if not self._stopping and self._slots.free() and self._take_work():
                 continue
-            if not self._slots.busy():
+            if not self._slots.busy:
                 if self._stopping:
                     self._turn(wanted=0, give_back_all=True)
                     return "stopped"
@@ -107,20 +106,12 @@ class Runner:
     # -- waiting ------------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        """Sleep, with children working or idle, until a slot becomes free, something is due, or a signal came."""
-        due = self._due()
-        while True:
-            now = clock.monotonic()
-            kind = self._inbox.wait(due - now)
-            if kind is None:
-                break
-            if kind != signal.SIGCHLD:
-                self._told(kind)
-                break
-            # A child's end is all that happens a thousand times a second: nothing else is looked at for it.
-            if self._slots.reap(self._policy.saw_job):
-                self._pause.reset()
-                break
+        """Let children work, or sleep, until a slot becomes free, something is due, or a signal came."""
+        kind = self._slots.work(self._inbox, self._due())
+        if kind == signal.SIGCHLD:
+            self._pause.reset()
+        elif kind is not None:
+            self._told(kind)
         now = clock.monotonic()
         self._meet_deadlines(now)
         if now >= self._slots.next_due(self._policy.horizon_s) or now - self._turned >= BEAT_S:
@@ -177,7 +168,7 @@ class Runner:
 
     def _take_work(self) -> bool:
         """Record what ended and claim for the free slots; whether anything was claimed."""
-        if not self._slots.results and self._db.data_version == self._seen_version:
+        if not self._slots.has_results and self._db.data_version == self._seen_version:
             return False
         # Looked at before the question is asked: a commit after it is seen next time.
         version = self._db.data_version
@@ -186,7 +177,7 @@ class Runner:
             self._cancel()
             return False
         wanted = standing.ready if may_claim(self._db, self._me) else 0
-        if (wanted or self._slots.results) and self._turn(wanted=wanted):
+        if (wanted or self._slots.has_results) and self._turn(wanted=wanted):
             self._metrics.works(clock.monotonic())
             return True
         self._seen_version = version
@@ -199,7 +190,7 @@ class Runner:
         horizon_s = self._policy.horizon_s
         free = self._slots.free() if wanted else []
         held = self._slots.held()
-        results, marked = self._slots.take_results()
+        results, marked = self._slots.take_results(self._policy.saw_job)
         noting = self._metrics.due(now)
         if noting:
             self._slots_alive = runners.slots_alive(self._db, self._me.workflow_id)

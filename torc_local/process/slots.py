@@ -1,52 +1,72 @@
-"""The hands of a runner: slots in which one child runs at a time, with the claims that will follow it.
+"""The hands of a runner: slots in which one child runs at a time, with the batch of jobs that will follow it.
 
-Knows children and files, nothing of the database. What ended is collected until the runner's next transaction.
+Knows children and files, nothing of the database.
+
+Between two jobs of a runner the processor has run other processes, so whatever is done there is done with cold caches
+and costs several times as much as in a loop. ``work`` therefore does only what cannot wait: a batch is prepared when it
+is assigned, and what ended is made into results when they are taken.
 """
 
+import os
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from resource import struct_rusage
 
 from torc_local.engine import fit
 from torc_local.engine.turn import INTERRUPTED, Me
 from torc_local.ground import clock, faults
 from torc_local.process import segments, spawn
+from torc_local.process.inbox import Inbox
+from torc_local.process.spawn import Task
 from torc_local.store.jobs import Claim, Mark, Result
 from torc_local.store.runners import Held
 
 #: Opens a new pair of output files for slot ``index`` and registers it: the files and their id.
 OpenSegment = Callable[[int, int], tuple[segments.Segment, int]]
 
-
-class Child:
-    """A job that runs now."""
-
-    __slots__ = ("began", "claim", "marked", "pid", "started_at", "starts")
-
-    def __init__(self, claim: Claim, pid: int, began: float, starts: tuple[int, int]) -> None:
-        self.claim = claim
-        self.pid = pid
-        self.began = began  # monotonic
-        self.started_at = clock.utc(began)
-        self.starts = starts  # of its stdout and stderr in the segment
-        self.marked = False  # recorded as running
+_NEVER = float("inf")
 
 
 class Slot:
-    """Room for one child, and the queue behind it."""
+    """Room for one child, and the batch behind it."""
 
-    __slots__ = ("batch_began", "child", "ends", "files", "held", "index", "number", "queue", "segment_id")
+    __slots__ = (
+        "batch_began", "began", "ends", "files", "held", "index", "marked", "number", "pid", "queue", "segment_id",
+        "starts", "task",
+    )  # fmt: skip
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.queue: deque[Claim] = deque()
-        self.batch_began = 0.0
-        self.child: Child | None = None
+        self.queue: deque[Task] = deque()
+        self.batch_began = 0.0  # all moments are monotonic
+        self.task: Task | None = None  # what runs now
+        self.pid = 0
+        self.began = 0.0
+        self.marked = False  # recorded as running
         self.held: Held = fit.NOTHING
         self.files: segments.Segment | None = None
-        self.ends = (0, 0)  # of the files, after the last child
         self.segment_id = 0
         self.number = 0
+        self.starts = (0, 0)  # where the output of the current child begins
+        self.ends = (0, 0)  # where that of the last one ended
+
+
+class _Ended:
+    """A child that has ended, as the kernel told it."""
+
+    __slots__ = ("began", "ended", "ends", "marked", "segment_id", "starts", "status", "task", "usage")
+
+    def __init__(self, slot: Slot, task: Task, status: int, usage: struct_rusage, ended: float) -> None:
+        self.task = task
+        self.status = status
+        self.usage = usage
+        self.began = slot.began
+        self.ended = ended
+        self.marked = slot.marked
+        self.segment_id = slot.segment_id
+        self.starts = slot.starts
+        self.ends = slot.ends
 
 
 class Slots:
@@ -57,163 +77,191 @@ class Slots:
         self._slots = [Slot(index) for index in range(count)]
         self._spawner = spawner
         self._open_segment = open_segment
-        self.results: list[Result] = []
-        self.marked: set[int] = set()  # those of the results that were recorded as running
+        self._children: dict[int, Slot] = {}
+        self._ended: list[_Ended] = []
         self.ending: str | None = None  # set when jobs are being ended by us: the status of their attempts
-        self.ended = 0
+        self.ended = 0  # children so far
 
-    # -- what there is ----------------------------------------------------------------------------------------------
+    # -- what there is ------------------------------------------------------------------------------------------------
 
-    def busy(self) -> list[Child]:
-        """The children that run now."""
-        return [slot.child for slot in self._slots if slot.child is not None]
+    @property
+    def busy(self) -> bool:
+        """Whether any child runs."""
+        return bool(self._children)
+
+    @property
+    def has_results(self) -> bool:
+        """Whether anything has ended since results were taken."""
+        return bool(self._ended)
 
     def free(self) -> list[Slot]:
         """Slots with nothing to do."""
-        return [slot for slot in self._slots if slot.child is None and not slot.queue]
+        return [slot for slot in self._slots if slot.task is None and not slot.queue]
 
     def held(self) -> Held:
         """What all slots hold of the node's budget; free slots hold nothing."""
         held = fit.NOTHING
         for slot in self._slots:
-            if slot.child is None and not slot.queue:
+            if slot.task is None and not slot.queue:
                 slot.held = fit.NOTHING
             elif slot.held is not fit.NOTHING:
                 held = fit.plus(held, slot.held)
         return held
 
     def next_due(self, horizon_s: float) -> float:
-        """When something will have to be recorded if nothing ends before (monotonic)."""
-        due = float("inf")
+        """When something will have to be recorded if nothing ends before."""
+        due = _NEVER
         for slot in self._slots:
-            if slot.child is not None and not slot.child.marked:
-                due = min(due, slot.child.began + horizon_s)
+            if slot.task is not None and not slot.marked:
+                due = min(due, slot.began + horizon_s)
             if slot.queue:
                 due = min(due, slot.batch_began + 2 * horizon_s)
         return due
 
-    # -- starting and ending ----------------------------------------------------------------------------------------
+    # -- starting and ending ------------------------------------------------------------------------------------------
 
-    def assign(self, slot: Slot, claims: list[Claim], held: Held) -> None:
-        """Give a free slot its next batch."""
-        slot.queue.extend(claims)
+    def assign(self, slot: Slot, claims: Sequence[Claim], held: Held) -> None:
+        """Give a free slot its next batch, and start the first job of it."""
+        slot.queue.extend([self._spawner.prepare(claim) for claim in claims])
         slot.batch_began = clock.monotonic()
         slot.held = held
-
-    def fill(self) -> None:
-        """Start the next job in every slot that has one waiting and no child."""
-        for slot in self._slots:
-            if slot.child is None and slot.queue:
-                self._start(slot)
+        self._start(slot)
 
     def _start(self, slot: Slot) -> None:
-        files = slot.files
-        if files is None:
+        if slot.files is None:
             slot.number += 1
-            files, slot.segment_id = self._open_segment(slot.index, slot.number)
-            slot.files, slot.ends = files, files.ends()
-        claim = slot.queue.popleft()
-        began = clock.monotonic()
-        slot.child = Child(claim, self._spawner.spawn(claim, files), began, slot.ends)
+            slot.files, slot.segment_id = self._open_segment(slot.index, slot.number)
+            slot.ends = slot.files.ends()
+        slot.task = task = slot.queue.popleft()
+        slot.starts = slot.ends
+        slot.marked = False
+        slot.began = clock.monotonic()
+        slot.pid = pid = self._spawner.spawn(task, slot.files)
+        self._children[pid] = slot
         faults.reach("runner.spawned")
 
-    def reap(self, saw: Callable[[float], None]) -> bool:
-        """Collect the children that have ended and start the next of their batches; whether a slot became free.
+    def work(self, inbox: Inbox, due: float) -> int | None:
+        """Run children one after the other until a slot is free, a signal came, or it is ``due``.
 
-        ``saw`` is told how many seconds each took.
+        Returns SIGCHLD, the signal, or None, in this order.
         """
+        while True:
+            kind = inbox.wait(due - clock.monotonic())
+            if kind != signal.SIGCHLD:
+                return kind
+            if self._reap():
+                return kind
+
+    def _reap(self) -> bool:
+        """Collect the children that have ended and start the next of their batches; whether a slot became free."""
         any_free = False
-        for slot in self._slots:
-            child = slot.child
-            if child is None:
-                continue
-            exited = spawn.reap(child.pid)
-            if exited is None:
-                continue
+        children = self._children
+        while children:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            if not pid:
+                break
+            now = clock.monotonic()
             faults.reach("runner.reaped")
-            duration_s = clock.monotonic() - child.began
-            self._collect(slot, child, exited, duration_s)
-            saw(duration_s)
+            slot = children.pop(pid)
+            files, task = slot.files, slot.task
+            assert files is not None  # noqa: S101 - a child always writes somewhere
+            assert task is not None  # noqa: S101
+            slot.ends = ends = files.ends()
+            slot.task = None
+            self._ended.append(_Ended(slot, task, status, usage, now))
+            try:
+                os.killpg(pid, 0)
+            except ProcessLookupError:
+                if max(ends) > segments.LARGE_BYTES:
+                    self._close_files(slot)
+            except PermissionError:
+                self._close_files(slot)
+            else:
+                # It left others behind, which may still write: the next job gets files of its own.
+                if self.ending is not None:
+                    spawn.signal_group(pid, signal.SIGKILL)
+                self._close_files(slot)
             if slot.queue:
                 self._start(slot)
             else:
                 any_free = True
         return any_free
 
-    def _collect(self, slot: Slot, child: Child, exited: spawn.Exit, duration_s: float) -> None:
-        files = slot.files
-        assert files is not None  # noqa: S101 - a child always writes somewhere
-        claim = child.claim
-        stdout_start, stderr_start = child.starts
-        stdout_end, stderr_end = slot.ends = files.ends()
-        return_code = exited.return_code
-        status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, self.ending)
-        self.results.append(
-            Result(
-                claim.id,
-                self._me.run_id,
-                claim.attempt_id,
-                self._me.runner_id,
-                status,
-                reason,
-                return_code,
-                child.started_at,
-                child.started_at + duration_s,
-                exited.cpu_s,
-                exited.peak_memory_bytes,
-                slot.segment_id,
-                stdout_start,
-                stdout_end - stdout_start,
-                stderr_start,
-                stderr_end - stderr_start,
-            )
-        )
-        self.ended += 1
-        if child.marked:
-            self.marked.add(claim.id)
-        self._spawner.forget(claim)
-        slot.child = None
-        left_behind = spawn.group_lives(child.pid)
-        if left_behind and self.ending is not None:
-            spawn.signal_group(child.pid, signal.SIGKILL)
-        if left_behind or stdout_end > segments.LARGE_BYTES or stderr_end > segments.LARGE_BYTES:
-            # What it left behind may still write: the next job gets files of its own.
-            files.close()
+    def _close_files(self, slot: Slot) -> None:
+        if slot.files is not None:
+            slot.files.close()
             slot.files = None
 
-    def take_results(self) -> tuple[list[Result], frozenset[int]]:
-        """Everything that ended since the last call, and which of it was marked running."""
-        taken = self.results, frozenset(self.marked)
-        self.results, self.marked = [], set()
-        return taken
+    def take_results(self, saw: Callable[[float], None]) -> tuple[list[Result], frozenset[int]]:
+        """How everything ended since the last call, and which of it was marked running.
+
+        ``saw`` is told how many seconds each took.
+        """
+        results = []
+        marked = []
+        workflow_run, runner_id = self._me.run_id, self._me.runner_id
+        for one in self._ended:
+            claim = one.task.claim
+            return_code = os.waitstatus_to_exitcode(one.status)
+            status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, self.ending)
+            usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
+            results.append(
+                Result(
+                    claim.id,
+                    workflow_run,
+                    claim.attempt_id,
+                    runner_id,
+                    status,
+                    reason,
+                    return_code,
+                    clock.utc(one.began),
+                    clock.utc(one.ended),
+                    usage.ru_utime + usage.ru_stime,
+                    # Linux counts KiB. Never below this runner's own size: before exec the child was its copy.
+                    usage.ru_maxrss * 1024,
+                    one.segment_id,
+                    stdout,
+                    stdout_end - stdout,
+                    stderr,
+                    stderr_end - stderr,
+                )
+            )
+            if one.marked:
+                marked.append(claim.id)
+            if one.task.script is not None:
+                one.task.script.unlink(missing_ok=True)
+            saw(one.ended - one.began)
+        self.ended += len(results)
+        self._ended = []
+        return results, frozenset(marked)
 
     def mark_long(self, horizon_s: float) -> list[Mark]:
         """Mark children that have run for longer than a batch, to be recorded as running."""
         now = clock.monotonic()
         marks = []
         for slot in self._slots:
-            child = slot.child
-            if child is not None and not child.marked and now - child.began >= horizon_s:
-                child.marked = True
-                claim, starts = child.claim, child.starts
-                marks.append(Mark(claim.id, claim.attempt_id, child.pid, child.started_at, slot.segment_id, *starts))
+            if slot.task is not None and not slot.marked and now - slot.began >= horizon_s:
+                slot.marked = True
+                claim = slot.task.claim
+                at = clock.utc(slot.began)
+                marks.append(Mark(claim.id, claim.attempt_id, slot.pid, at, slot.segment_id, *slot.starts))
         return marks
 
     def take_unstarted(self, horizon_s: float, *, everything: bool) -> list[int]:
-        """Take claims off slots whose batch lasts too long (or off all), to be given back; their ids."""
+        """Take jobs off slots whose batch lasts too long (or off all), to be given back; their ids."""
         now = clock.monotonic()
         back: list[int] = []
         for slot in self._slots:
-            long = slot.child is not None and now - slot.child.began >= horizon_s
+            long = slot.task is not None and now - slot.began >= horizon_s
             if slot.queue and (everything or long or now - slot.batch_began >= 2 * horizon_s):
-                back += [claim.id for claim in slot.queue]
+                back += [task.claim.id for task in slot.queue]
                 slot.queue.clear()
         return back
 
     def signal(self, kind: signal.Signals) -> None:
         """Signal the process groups of all children."""
-        for child in self.busy():
-            spawn.signal_group(child.pid, kind)
+        for pid in self._children:
+            spawn.signal_group(pid, kind)
 
 
 def _verdict(return_code: int, ending: str | None) -> tuple[str, str | None]:

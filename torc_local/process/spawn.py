@@ -1,4 +1,4 @@
-"""Starting one job as a child, and what the kernel says of it afterwards."""
+"""Starting one job as a child: prepared with its batch, spawned with one system call."""
 
 import errno
 import os
@@ -21,12 +21,13 @@ RUNNER_VARIABLE = "TORC_LOCAL_RUNNER"
 _BASH_KNOWS = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
 
 
-class Exit(NamedTuple):
-    """How a child ended: exit status, or minus the signal that ended it; CPU seconds; peak resident bytes."""
+class Task(NamedTuple):
+    """A claimed job, ready to be spawned."""
 
-    return_code: int
-    cpu_s: float
-    peak_memory_bytes: int
+    claim: Claim
+    argv: Argv
+    environment: dict[bytes, bytes]  # what differs from job to job
+    script: Path | None  # the file that holds its command, to be removed after it
 
 
 class Spawner:
@@ -46,8 +47,7 @@ class Spawner:
         output_dir: Path,
         to_default: Sequence[signal.Signals],
     ) -> None:
-        environment = dict(os.environ)
-        self._interpreter = Interpreter(environment)
+        self._interpreter = Interpreter(dict(os.environ))
         self._token = f"{token}.{workflow_id}"
         self._scripts = output_dir / "scripts"
         self._environment = {
@@ -58,42 +58,49 @@ class Spawner:
             b"TORC_LOCAL_DB": os.fsencode(db_path),
             RUNNER_VARIABLE.encode(): f"{token}.{runner_id}".encode(),
         }
-        self._to_default = to_default
+        self._to_default = [int(kind) for kind in to_default]
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
-    def spawn(self, claim: Claim, segment: Segment) -> int:
-        """Start a job in its own process group, output appended to the segment; its pid.
+    def prepare(self, claim: Claim) -> Task:
+        """Work out what to execute for a job; writes a file when its command is too long for an argument."""
+        environment = {
+            b"TORC_JOB_ID": b"%d" % claim.id,
+            b"TORC_JOB_NAME": claim.name.encode(),
+            b"TORC_ATTEMPT_ID": b"%d" % claim.attempt_id,
+            b"TORC_LOCAL_TOKEN": f"{self._token}.{claim.id}.{claim.attempt_id}".encode(),
+        }
+        command = claim.command
+        if len(command) > LONGEST_ARGUMENT // 4 and len(command.encode()) > LONGEST_ARGUMENT:
+            script = self._write_script(claim)
+            return Task(claim, self._interpreter.script(script), environment, script)
+        return Task(claim, self._interpreter.argv(command), environment, None)
+
+    def spawn(self, task: Task, files: Segment) -> int:
+        """Start a job in its own process group, output appended to ``files``; its pid.
 
         Raises StateError when this machine cannot start processes now; a command that cannot be executed is not an
         error here: bash says so, and its exit status (126, 127) is the job's.
         """
-        environment = self._environment
-        environment[b"TORC_JOB_ID"] = b"%d" % claim.id
-        environment[b"TORC_JOB_NAME"] = claim.name.encode()
-        environment[b"TORC_ATTEMPT_ID"] = b"%d" % claim.attempt_id
-        environment[b"TORC_LOCAL_TOKEN"] = f"{self._token}.{claim.id}.{claim.attempt_id}".encode()
-        if len(claim.command) > LONGEST_ARGUMENT // 4 and len(claim.command.encode()) > LONGEST_ARGUMENT:
-            return self._start(self._interpreter.script(self._write_script(claim)), segment)
-        argv = self._interpreter.argv(claim.command)
+        self._environment.update(task.environment)
         try:
-            return self._start(argv, segment)
+            return self._start(task.argv, files)
         except OSError as error:
             if error.errno not in _BASH_KNOWS:
                 raise _cannot_start(error) from error
         try:
-            return self._start(self._interpreter.shell(claim.command), segment)
+            return self._start(self._interpreter.shell(task.claim.command), files)
         except OSError as error:
             raise _cannot_start(error) from error
 
-    def _start(self, argv: Argv, segment: Segment) -> int:
+    def _start(self, argv: Argv, files: Segment) -> int:
         return os.posix_spawn(
             argv.path,
             argv.words,
             self._environment,
             file_actions=(
                 (os.POSIX_SPAWN_DUP2, self._null, 0),
-                (os.POSIX_SPAWN_DUP2, segment.stdout, 1),
-                (os.POSIX_SPAWN_DUP2, segment.stderr, 2),
+                (os.POSIX_SPAWN_DUP2, files.stdout, 1),
+                (os.POSIX_SPAWN_DUP2, files.stderr, 2),
             ),
             setpgroup=0,
             setsigmask=(),
@@ -104,21 +111,15 @@ class Spawner:
         path = self._scripts / f"job{claim.id}-{claim.attempt_id}-{os.getpid()}.sh"
         try:
             self._scripts.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Left over when the claim was given back and came to us again.
+            path.unlink(missing_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
                 file.write(claim.command.encode() + b"\n")
         except OSError as error:
-            message = (
-                f"cannot write the command of job {claim.name!r} to {path}: {os.strerror(error.errno or 0).lower()}"
-            )
-            raise StateError(message) from error
+            why = os.strerror(error.errno or 0).lower()
+            raise StateError(f"cannot write the command of job {claim.name!r} to {path}: {why}") from error
         return path
-
-    def forget(self, claim: Claim) -> None:
-        """Remove what was written for a job that has ended."""
-        if len(claim.command) > LONGEST_ARGUMENT // 4:
-            for path in self._scripts.glob(f"job{claim.id}-{claim.attempt_id}-{os.getpid()}.sh"):
-                path.unlink(missing_ok=True)
 
 
 def _cannot_start(error: OSError) -> StateError:
@@ -131,30 +132,10 @@ def _cannot_start(error: OSError) -> StateError:
     return StateError(f"this machine cannot start jobs: {why}", hint=hint)
 
 
-def reap(pid: int) -> Exit | None:
-    """What became of a child, or None while it runs."""
-    found, status, usage = os.wait4(pid, os.WNOHANG)
-    if found == 0:
-        return None
-    # Linux counts ru_maxrss in KiB. It never reads below this runner's own size: before exec the child was its copy.
-    return Exit(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
-
-
 def signal_group(pid: int, kind: signal.Signals) -> bool:
     """Signal a child's process group; False when nobody is left in it."""
     try:
         os.killpg(pid, kind)
     except (ProcessLookupError, PermissionError):
         return False
-    return True
-
-
-def group_lives(pid: int) -> bool:
-    """Whether a child that was reaped has left others behind in its process group."""
-    try:
-        os.killpg(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True
