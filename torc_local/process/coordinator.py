@@ -19,7 +19,7 @@ from torc_local.engine.close import close
 from torc_local.engine.unblock import Deposed, unblock
 from torc_local.ground import clock, faults
 from torc_local.process import machine
-from torc_local.process.inbox import Inbox
+from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.pause import Pause
 from torc_local.process.recovery import recover
 from torc_local.store import jobs, runners, unblocking, workflows
@@ -50,7 +50,7 @@ class Coordinator:
     def __init__(self, db: Database, post: Post) -> None:
         self._db = db
         self._post = post
-        self._inbox = Inbox((signal.SIGTERM, signal.SIGQUIT), ignored=(signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
+        self._inbox = Inbox((signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
         self._pause = Pause(longest_s=GATHER_S)
         self._peers = Peers()
         self._epoch = 0

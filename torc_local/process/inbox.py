@@ -6,6 +6,9 @@ No handler ever runs in the middle of a transaction, and waiting for a child, fo
 import signal
 from collections.abc import Iterable
 
+#: What a worker pays no heed to: its supervisor acts on these. TTOU, so that its messages still reach the terminal.
+NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTOU)
+
 
 class Inbox:
     """The signals that a process answers to. They stay blocked; children must be started with an empty mask."""

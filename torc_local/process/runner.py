@@ -26,7 +26,7 @@ from torc_local.engine.turn import INTERRUPTED, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.states import FINISHED, JobStatus
 from torc_local.process import segments, spawn
-from torc_local.process.inbox import Inbox
+from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
 from torc_local.process.metrics import RunnerMetrics
 from torc_local.process.pause import Pause
@@ -68,9 +68,7 @@ class Runner:
         self._setup = setup
         self._place = segments.directory(setup.output_dir)
         self._me = _register(db, setup)
-        self._inbox = Inbox(
-            (signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=(signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-        )
+        self._inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
         self._slots = Slots(self._me, setup.slots, self._spawner(), self._open_segment)
         self._policy = BatchPolicy()
         self._metrics = RunnerMetrics(db.stats)

@@ -47,6 +47,9 @@ def run_coordinator(db_path: Path, post: Post, parent: int, *, turnstile: bool) 
 
 
 def _be(db_path: Path, workflow_id: int, work: Callable[[Database], None], *, turnstile: bool) -> None:
+    # Out of the terminal's foreground group, so that Ctrl-C reaches the supervisor alone. A job is born into its
+    # runner's group and leaves it an instant later: in that instant the signal would kill it.
+    os.setpgid(0, 0)
     code = ExitCode.OK
     try:
         with opening.open_existing(db_path, turnstile=turnstile) as db:
