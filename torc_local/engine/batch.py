@@ -28,25 +28,25 @@ class BatchPolicy:
         self._mean_s: float | None = None
         self._costs: deque[float] = deque(maxlen=_REMEMBERED)
         self._last = 1
-        self.horizon_s = TARGET_S
-        """How long a batch should last; a job still running then is long."""
+        self.horizon_s = TARGET_S  # how long a batch should last; a job still running then is long
+        self.slots_alive = 1  # slots of all runners of the workflow, which share the lock and the ready jobs
 
     def saw_job(self, duration_s: float) -> None:
         """Learn from a job that ended."""
         mean = self._mean_s
         self._mean_s = duration_s if mean is None else mean + _WEIGHT * (duration_s - mean)
 
-    def saw_transaction(self, held_s: float, *, slots_alive: int) -> None:
-        """Learn how long a transaction held the lock, and among how many slots it is shared.
+    def saw_transaction(self, held_s: float) -> None:
+        """Learn how long a transaction held the lock.
 
         The shortest of the last few counts: on a busy machine the others were mostly waiting for a processor, and
         longer batches would not help against that.
         """
         self._costs.append(held_s)
-        self.horizon_s = min(max(TARGET_S, min(self._costs) * slots_alive / LOCK_SHARE), LONGEST_S)
+        self.horizon_s = min(max(TARGET_S, min(self._costs) * self.slots_alive / LOCK_SHARE), LONGEST_S)
 
-    def per_slot(self, *, ready: int, slots_alive: int) -> int:
-        """Jobs to claim for one free slot, at least 1.
+    def per_slot(self, ready: int) -> int:
+        """Jobs to claim for one free slot when so many are ready, at least 1.
 
         Never more than half of a fair share of what is ready, so that nobody sits idle at the end of a round while
         another works off a long batch; never more than double the last batch, so that one lucky job misleads little.
@@ -54,6 +54,6 @@ class BatchPolicy:
         if self._mean_s is None:
             return 1
         expected = int(self.horizon_s / max(self._mean_s, 1e-6))
-        fair = ready // (2 * max(slots_alive, 1))
+        fair = ready // (2 * max(self.slots_alive, 1))
         self._last = max(1, min(expected, fair, 2 * self._last, _LARGEST))
         return self._last

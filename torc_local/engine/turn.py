@@ -4,7 +4,7 @@ Doing all three at once is what makes a busy runner cost one write transaction p
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from torc_local.engine import fit
@@ -33,6 +33,10 @@ class Me(NamedTuple):
     by_resources: bool
 
 
+def _one(_ready: int) -> int:
+    return 1
+
+
 class Wish(NamedTuple):
     """What a runner wants from this turn."""
 
@@ -42,7 +46,7 @@ class Wish(NamedTuple):
     give_back: Sequence[int] = ()  # claims that will not be started
     held: Held = fit.NOTHING  # what the slots hold before claiming
     slots: int = 0  # free slots to claim for
-    per_slot: int = 1  # jobs for each of them
+    per_slot: Callable[[int], int] = _one  # jobs for each of them, asked with the number of ready jobs
     metrics: Metrics | None = None
 
 
@@ -114,14 +118,15 @@ def _claim(db: Database, me: Me, wish: Wish) -> list[tuple[list[Claim], Held]]:
     canceled, ready = jobs.standing(db, me.workflow_id)
     if canceled or not ready:
         return []
+    per_slot = wish.per_slot(ready)
     if me.by_resources:
-        return _claim_by_resources(db, me, wish)
-    claims = jobs.claim(db, me.workflow_id, me.runner_id, wish.slots * wish.per_slot)
+        return _claim_by_resources(db, me, wish, per_slot)
+    claims = jobs.claim(db, me.workflow_id, me.runner_id, wish.slots * per_slot)
     # Dealt out like cards, so that with few jobs every slot gets one before any gets two.
     return [(claims[slot :: wish.slots], fit.NOTHING) for slot in range(min(wish.slots, len(claims)))]
 
 
-def _claim_by_resources(db: Database, me: Me, wish: Wish) -> list[tuple[list[Claim], Held]]:
+def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> list[tuple[list[Claim], Held]]:
     """For each free slot the first shape that fits; its batch runs one by one, so it holds that shape once."""
     free = runners.free_on_node(db, me.node_id)
     batches: list[tuple[list[Claim], Held]] = []
@@ -129,7 +134,7 @@ def _claim_by_resources(db: Database, me: Me, wish: Wish) -> list[tuple[list[Cla
     shape = jobs.next_shape(db, me.workflow_id, None)
     while shape is not None and len(batches) < wish.slots:
         if fit.fits(shape, free):
-            claims = jobs.claim_shape(db, me.workflow_id, me.runner_id, wish.per_slot, shape)
+            claims = jobs.claim_shape(db, me.workflow_id, me.runner_id, per_slot, shape)
             if claims:
                 needed = fit.need(shape)
                 free, held = fit.minus(free, needed), fit.plus(held, needed)

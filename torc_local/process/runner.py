@@ -76,7 +76,6 @@ class Runner:
         self._seen_version = -1  # data_version when there was nothing to claim
         self._turned = clock.monotonic()  # last transaction
         self._looked = self._turned  # last look at the canceled flag
-        self._slots_alive = setup.slots
         self._stopping = False
         self._end_at: float | None = None  # when running jobs are asked to end
         self._insist_at: float | None = None  # when they are not asked any more
@@ -95,7 +94,7 @@ class Runner:
                 continue
             if not self._slots.busy:
                 if self._stopping:
-                    self._turn(wanted=0, give_back_all=True)
+                    self._turn(claim=False, give_back_all=True)
                     return "stopped"
                 if self._nothing_left():
                     return "finished"
@@ -113,7 +112,7 @@ class Runner:
         now = clock.monotonic()
         self._meet_deadlines(now)
         if now >= self._slots.next_due(self._policy.horizon_s) or now - self._turned >= BEAT_S:
-            self._turn(wanted=0)
+            self._turn(claim=False)
         elif now - self._looked >= LOOK_S:
             self._looked = now
             if self._slots.ending is None and jobs.standing(self._db, self._me.workflow_id).is_canceled:
@@ -140,12 +139,12 @@ class Runner:
             self._end_at = now + self._setup.grace_s
         if not self._stopping:
             self._stopping = True
-            self._turn(wanted=0, give_back_all=True)
+            self._turn(claim=False, give_back_all=True)
 
     def _cancel(self) -> None:
         self._stopping = True
         self._ask_to_end("canceled")
-        self._turn(wanted=0, give_back_all=True)
+        self._turn(claim=False, give_back_all=True)
 
     def _ask_to_end(self, status: str) -> None:
         self._slots.ending = self._slots.ending or status
@@ -166,32 +165,37 @@ class Runner:
 
     def _take_work(self) -> bool:
         """Record what ended and claim for the free slots; whether anything was claimed."""
-        if not self._slots.has_results and self._db.data_version == self._seen_version:
-            return False
-        # Looked at before the question is asked: a commit after it is seen next time.
         version = self._db.data_version
-        standing = jobs.standing(self._db, self._me.workflow_id)
-        if standing.is_canceled:
-            self._cancel()
-            return False
-        wanted = standing.ready if may_claim(self._db, self._me) else 0
-        if (wanted or self._slots.has_results) and self._turn(wanted=wanted):
+        if not self._slots.has_results:
+            # Nothing to record: look before taking the lock. The version was read before the question is asked, so
+            # that a commit after it is seen next time.
+            if version == self._seen_version:
+                return False
+            standing = jobs.standing(self._db, self._me.workflow_id)
+            if standing.is_canceled:
+                self._cancel()
+                return False
+            if not standing.ready or not may_claim(self._db, self._me):
+                self._seen_version = version
+                self._metrics.rests(clock.monotonic())
+                return False
+        if self._turn(claim=True):
             self._metrics.works(clock.monotonic())
             return True
         self._seen_version = version
         self._metrics.rests(clock.monotonic())
         return False
 
-    def _turn(self, *, wanted: int, give_back_all: bool = False) -> bool:
-        """One transaction. ``wanted`` is how many jobs are ready, 0 to claim none; whether any was claimed."""
+    def _turn(self, *, claim: bool, give_back_all: bool = False) -> bool:
+        """One transaction; whether any job was claimed."""
         now = clock.monotonic()
         horizon_s = self._policy.horizon_s
-        free = self._slots.free() if wanted else []
+        free = self._slots.free() if claim else []
         held = self._slots.held()
         results, marked = self._slots.take_results(self._policy.saw_job)
         noting = self._metrics.due(now)
         if noting:
-            self._slots_alive = runners.slots_alive(self._db, self._me.workflow_id)
+            self._policy.slots_alive = runners.slots_alive(self._db, self._me.workflow_id)
         wish = Wish(
             results=results,
             marked=marked,
@@ -199,12 +203,12 @@ class Runner:
             give_back=self._slots.take_unstarted(horizon_s, everything=give_back_all),
             held=held,
             slots=len(free),
-            per_slot=self._policy.per_slot(ready=wanted, slots_alive=self._slots_alive) if free else 0,
+            per_slot=self._policy.per_slot,
             metrics=self._metrics.figures(now, self._slots.ended) if noting else None,
         )
-        done = turn(self._db, self._me, wish, at=clock.now())
+        done = turn(self._db, self._me, wish, at=clock.utc(now))
         self._turned = clock.monotonic()
-        self._policy.saw_transaction(self._db.stats.last_held_s, slots_alive=self._slots_alive)
+        self._policy.saw_transaction(self._db.stats.last_held_s)
         self._metrics.turned(settled=done.settled, claimed=len(done.batches))
         if done.settled:
             faults.reach("runner.settled")

@@ -2,10 +2,10 @@
 
 import os
 import signal
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -50,25 +50,25 @@ def _be(db_path: Path, workflow_id: int, work: Callable[[Database], None], *, tu
     # Out of the terminal's foreground group, so that Ctrl-C reaches the supervisor alone. A job is born into its
     # runner's group and leaves it an instant later: in that instant the signal would kill it.
     os.setpgid(0, 0)
+    console = os.dup(2)  # a runner's own standard error becomes that of its jobs
     code = ExitCode.OK
     try:
         with opening.open_existing(db_path, turnstile=turnstile) as db:
             try:
                 work(db)
             except TorcLocalError as error:
-                _note(db, workflow_id, error.message)
+                _note(db, workflow_id, error.message, console)
                 raise
     except TorcLocalError as error:
         code = error.exit_code
-        _say(error.message, error.hint)
+        _say(console, error.message, error.hint)
     except apsw.Error as error:
         known = opening.translated(error, db_path)
         code = ExitCode.STATE
-        _say(known.message if isinstance(known, StateError) else f"the database cannot be used: {error}", None)
+        _say(console, known.message if isinstance(known, StateError) else f"the database cannot be used: {error}", None)
     except Exception:  # noqa: BLE001 - the last stop before the process ends
         code = ExitCode.INTERNAL
-        _say(f"internal error, a bug in torc-local; details: {save_traceback()}", None)
-    sys.stderr.flush()
+        _say(console, f"internal error, a bug in torc-local; details: {save_traceback()}", None)
     os._exit(code)
 
 
@@ -80,14 +80,15 @@ def save_traceback() -> Path:
     return Path(name)
 
 
-def _note(db: Database, workflow_id: int, message: str) -> None:
+def _note(db: Database, workflow_id: int, message: str, console: int) -> None:
     try:
         with db.write():
             events.record(db, workflow_id, at=clock.now(), kind="process_failed", message=message)
     except (TorcLocalError, apsw.Error) as error:
-        _say(f"could not record an event: {error}", None)
+        _say(console, f"could not record an event: {error}", None)
 
 
-def _say(message: str, hint: str | None) -> None:
+def _say(console: int, message: str, hint: str | None) -> None:
     text = f"error: {message}\n" + (f"  hint: {hint}\n" if hint else "")
-    sys.stderr.write(text)
+    with suppress(OSError):  # the terminal may be gone
+        os.write(console, text.encode(errors="replace"))
