@@ -1,7 +1,7 @@
 """Which names jobs and resource requirements may have.
 
-A job's name becomes part of file names, of shell commands that people type and of tables, so it holds letters,
-digits, marks and ASCII punctuation, and nothing that a file system or a terminal treats specially.
+A job's name is typed into shells, shown in tables and used by the author's own scripts as a file name, so it holds
+letters, digits, marks and ASCII punctuation, and nothing that a file system or a terminal treats specially.
 """
 
 import re

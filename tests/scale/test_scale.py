@@ -1,0 +1,91 @@
+"""The scale test with real processes, and what must hold on any machine: ratios, fairness, sizes, no error of the lock.
+
+Absolute times are printed, never judged.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import limits
+from benchmarks.scale_test import barrier_spec, layers_spec
+
+pytestmark = pytest.mark.scale
+
+SCALE_TEST = Path(__file__).parents[2] / "workflows" / "scale_test" / "workflow.yaml"
+
+
+def torc(*words):
+    done = subprocess.run([sys.executable, "-m", "torc_local", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def answer(*words):
+    return json.loads(torc(*words, "-f", "json"))
+
+
+def seconds(*words):
+    began = time.perf_counter()
+    torc(*words)
+    return time.perf_counter() - began
+
+
+def bare_spawns_per_second():
+    echo = shutil.which("echo")
+    return limits.spawns_per_second([[echo, "round", "1", "job", str(i)] for i in range(10_000)], 2)
+
+
+def test_the_scale_test_completes_fairly_and_close_to_what_spawning_alone_would_take(tmp_path):
+    database = str(tmp_path / "torc.db")
+    torc("create", str(SCALE_TEST), "--db", database)
+    assert Path(database).stat().st_size < 15_000_000
+    before = bare_spawns_per_second()
+    torc("run", "-j", "16", "--db", database, "--progress", "none")
+    limit = (before + bare_spawns_per_second()) / 2
+    status = answer("status", "--db", database)
+    assert status["jobs_by_status"]["completed"] == status["total_jobs"] == 100_004
+    torc("doctor", "--db", database)
+    report = answer("report", "scale", "--db", database)
+    print({name: value for name, value in report.items() if name != "runners"}, "limit", limit)  # noqa: T201
+    assert report["lock_errors"] == 0
+    assert len(report["round_transitions"]) == 3
+    assert all(one["seconds"] < 2 for one in report["round_transitions"])
+    assert sum(runner["jobs_run"] for runner in report["runners"]) == 100_004
+    assert min(runner["jobs_run"] for runner in report["runners"]) >= 100_004 / 16 / 2, "the slowest gets half the mean"
+    assert report["claim_transactions"] < 100_004 / 5, "jobs are claimed in batches"
+    assert report["throughput_jobs_per_second"] > 0.7 * limit
+
+
+def test_sixty_four_runners_share_one_lock_without_an_error(tmp_path):
+    spec, database = tmp_path / "workflow.json", str(tmp_path / "torc.db")
+    spec.write_text(json.dumps(barrier_spec(2500)))
+    torc("run", str(spec), "-j", "64", "--db", database, "--progress", "none")
+    report = answer("report", "scale", "--db", database)
+    assert report["lock_errors"] == 0
+    assert len(report["runners"]) == 64
+    assert min(runner["jobs_run"] for runner in report["runners"]) > 0
+    assert report["lock_wait_seconds_longest"] < 5
+
+
+def test_all_to_all_without_a_barrier_job_costs_what_the_barrier_costs(tmp_path):
+    """25,000 x 25,000 dependencies are stored as a set; medians of three, taken in turn."""
+    times = {}
+    sizes = {}
+    for number in range(3):
+        for barrier in (True, False):
+            place = tmp_path / f"{number}{barrier}"
+            place.mkdir()
+            (place / "workflow.json").write_text(json.dumps(layers_spec(25_000, barrier=barrier)))
+            took = seconds("create", str(place / "workflow.json"), "--db", str(place / "torc.db"))
+            times.setdefault(barrier, []).append(took)
+            sizes[barrier] = (place / "torc.db").stat().st_size
+    checked = answer("check", str(tmp_path / "0False" / "workflow.json"))
+    assert checked["summary"]["dependency_count"] == 625_000_000
+    assert sorted(times[False])[1] < 1.3 * sorted(times[True])[1]
+    assert sizes[False] < 1.2 * sizes[True]
