@@ -88,19 +88,21 @@ class Coordinator:
                 return False
 
     def _work(self) -> None:
-        watched = 0.0
-        gathered = 0.0
-        seen = -1
+        watched = gathered = 0.0
+        looked = drawn = -1  # versions of the database: at the last look, and when consequences were last drawn
         while True:
             now = clock.monotonic()
             if now - watched >= WATCH_S:
                 watched = now
                 self._watch()
             version = self._db.data_version
-            if version != seen and (now - gathered >= GATHER_S or self._somebody_waits()):
-                seen, gathered = version, now
-                if self._unblock_all():
-                    self._pause.reset()
+            if version != looked:
+                # Where something happened, more will: the end of a round must not find us asleep.
+                looked = version
+                self._pause.reset()
+            if version != drawn and (now - gathered >= GATHER_S or self._somebody_waits()):
+                drawn, gathered = version, now
+                self._unblock_all()
                 if close(self._db, self._post.workflow_id, self._post.run_id, at=clock.now()):
                     break
             if self._inbox.wait(self._pause.next_s()) is not None:
@@ -113,14 +115,13 @@ class Coordinator:
     def _somebody_waits(self) -> bool:
         return not jobs.standing(self._db, self._post.workflow_id).ready
 
-    def _unblock_all(self) -> bool:
-        """Work the queue off; whether there was anything in it."""
+    def _unblock_all(self) -> None:
+        """Work the queue off."""
         if not unblocking.waiting(self._db, self._post.workflow_id):
-            return False
+            return
         while unblock(self._db, self._post.workflow_id, self._epoch, cpu_s=self._cpu_since()).more:
             faults.reach("coordinator.unblocked")
         faults.reach("coordinator.unblocked")
-        return True
 
     def _watch(self) -> None:
         """Show that we live, and take back the work of runners that do not."""
