@@ -1,0 +1,1 @@
+"""Words the user types, what comes back on the screen, and exit codes."""

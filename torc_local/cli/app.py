@@ -1,0 +1,410 @@
+"""The commands and their options. Bodies import what they need when they are called, so that help stays fast."""
+# ruff: noqa: PLC0415
+
+import enum
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from torc_local.cli.helping import EPILOG
+from torc_local.cli.words import Commands, did_you_mean
+from torc_local.ground.errors import ExitCode, InputError
+
+
+class Format(enum.StrEnum):
+    """How a command answers on standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class ProgressStyle(enum.StrEnum):
+    """How ``run`` shows on standard error how far it is."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    LINES = "lines"
+    JSON = "json"
+    NONE = "none"
+
+
+class Common(NamedTuple):
+    """Options that may stand in front of the command."""
+
+    database: Path | None = None
+    format: Format | None = None
+
+
+app = typer.Typer(
+    name="torc-local",
+    cls=Commands,
+    help="Run very many jobs with dependencies on this machine, without a server.",
+    epilog=EPILOG,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+_report = typer.Typer(rich_markup_mode=None, help="Figures of a run: scale.")
+app.add_typer(_report, name="report")
+
+# The variable TORC_LOCAL_DB is read in place.py, which also needs it for hints.
+_Database = Annotated[
+    Path | None,
+    typer.Option("--db", metavar="PATH", help="Database.  [env: TORC_LOCAL_DB; default: torc_output/torc.db]"),
+]
+_Format = Annotated[
+    Format | None, typer.Option("-f", "--format", help="Answer for people or for programs.  [default: table]")
+]
+_Workflow = Annotated[str | None, typer.Argument(metavar="TARGET", help="Id of a workflow, or a database.")]
+_Spec = Annotated[str, typer.Argument(metavar="SPEC", help="Workflow file (YAML or JSON); - is standard input.")]
+_Limit = Annotated[int | None, typer.Option("-l", "--limit", min=0, metavar="N", help="At most so many lines.")]
+_OutputDir = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output-dir", metavar="DIR", help="Where output of jobs goes.  [default: beside the database]"
+    ),
+]
+
+
+def call(words: Sequence[str]) -> int:
+    """Run the command that ``words`` name; its exit code. Raises TorcLocalError, also for unknown words."""
+    root: Any = typer.main.get_command(app)
+    try:
+        with root.make_context("torc-local", list(words)) as context:
+            code = root.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    except _UsageError as error:
+        raise _in_our_words(error) from None
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+# Newer releases of Typer have their own copy of click, so its base of all usage errors is found by family.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+def _in_our_words(error: Any) -> InputError:  # noqa: ANN401 - click's types differ by release
+    message = (
+        str(error.format_message()).rstrip(".").replace("Value error, ", "").replace("Input should be", "should be")
+    )
+    context = error.ctx
+    option = getattr(error, "option_name", None)
+    hint = None
+    if type(error).__name__ == "NoSuchOption" and context is not None and option is not None:
+        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("-")]
+        message = f"{context.command_path} has no option '{option}'"
+        hint = did_you_mean(option, [*known, "--help"])
+    if hint is None and context is not None:
+        hint = f"{context.command_path} --help"
+    return InputError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from torc_local import __version__
+
+        print(f"torc-local {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool,
+        typer.Option("-V", "--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
+    ] = False,
+    standalone: Annotated[bool, typer.Option("-s", "--standalone", hidden=True)] = False,  # noqa: ARG001 - Torc's
+    no_prompts: Annotated[bool, typer.Option("--no-prompts", hidden=True)] = False,  # noqa: ARG001 - Torc's
+) -> None:
+    """Options that are the same for every command."""
+    context.obj = Common(database, answer)
+
+
+def _db(context: typer.Context, option: Path | None) -> Path | None:
+    common = context.find_object(Common) or Common()
+    return option or common.database
+
+
+def _json(context: typer.Context, option: Format | None) -> bool:
+    common = context.find_object(Common) or Common()
+    return (option or common.format) is Format.JSON
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    target: Annotated[
+        str | None, typer.Argument(metavar="TARGET", help="Workflow file, id of a workflow, or a database.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            "--max-parallel-jobs",
+            "--num-parallel-processes",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="Run N jobs at once whatever they ask for.  [default: as many as cpus, memory and gpus allow]",
+        ),
+    ] = None,
+    runners: Annotated[
+        int | None,
+        typer.Option("--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: up to 64]"),
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus", "--num-cpus", min=1, metavar="N", help="CPUs to use.  [default: all]")
+    ] = None,
+    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use, such as 64g.")] = None,
+    memory_gb: Annotated[float | None, typer.Option("--memory-gb", hidden=True)] = None,
+    gpus: Annotated[
+        str | None, typer.Option("--gpus", "--num-gpus", metavar="N|LIST", help="GPUs to use: 2, or 0,1.")
+    ] = None,
+    output_dir: _OutputDir = None,
+    database: _Database = None,
+    answer: _Format = None,
+    progress: Annotated[ProgressStyle, typer.Option("--progress", help="How to show progress.")] = ProgressStyle.AUTO,
+    grace: Annotated[
+        float, typer.Option("--grace", min=0, metavar="SECONDS", help="After Ctrl-C, time for running jobs to end.")
+    ] = 30.0,
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make a new workflow instead of going on.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed/--no-retry-failed", help="Run jobs again that did not succeed.")
+    ] = True,
+    no_turnstile: Annotated[bool, typer.Option("--no-turnstile", hidden=True)] = False,
+    poll_interval: Annotated[float | None, typer.Option("--poll-interval", hidden=True)] = None,  # noqa: ARG001 - Torc's
+) -> int:
+    """Run a workflow here until it is done; go on where it stopped.
+
+    Given a file, this makes the workflow first, unless the database has it already. While another `run` works on it,
+    this one helps. Jobs that failed run again. Ctrl-C stops gently, a second one at once; nothing is lost.
+    """
+    from torc_local.cli.running import Request, run_target
+
+    return run_target(
+        Request(
+            target=target,
+            jobs=jobs,
+            runners=runners,
+            cpus=cpus,
+            memory=memory,
+            memory_gb=memory_gb,
+            gpus=gpus,
+            output_dir=output_dir,
+            database=_db(context, database),
+            progress=progress.value,
+            grace_s=grace,
+            fresh=fresh,
+            retry_failed=retry_failed,
+            turnstile=not no_turnstile,
+            as_json=_json(context, answer),
+        )
+    )
+
+
+@app.command()
+def cancel(context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None) -> int:
+    """Stop a workflow on all nodes; jobs that run are ended."""
+    from torc_local.cli.changing import cancel_workflow
+
+    return cancel_workflow(_db(context, database), target, as_json=_json(context, answer))
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    spec: _Spec,
+    output_dir: _OutputDir = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only check the file.")] = False,
+) -> int:
+    """Store a workflow without running it; print its id."""
+    from torc_local.cli.changing import check_file, create_workflow
+
+    if dry_run:
+        return check_file(spec, as_json=_json(context, answer))
+    return create_workflow(_db(context, database), output_dir, spec, as_json=_json(context, answer))
+
+
+@app.command()
+def check(context: typer.Context, spec: _Spec, answer: _Format = None) -> int:
+    """Say what is wrong with a workflow file; never writes."""
+    from torc_local.cli.changing import check_file
+
+    return check_file(spec, as_json=_json(context, answer))
+
+
+app.command("validate", hidden=True)(check)
+
+
+@app.command("list")
+def list_(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
+    """List the workflows of a database."""
+    from torc_local.cli.looking import show_list
+
+    return show_list(_db(context, database), as_json=_json(context, answer))
+
+
+@app.command()
+def status(context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None) -> int:
+    """Show how far a workflow is and what went wrong."""
+    from torc_local.cli.looking import show_status
+
+    return show_status(_db(context, database), target, as_json=_json(context, answer))
+
+
+@app.command()
+def jobs(
+    context: typer.Context,
+    target: _Workflow = None,
+    states: Annotated[
+        str | None, typer.Option("-s", "--status", metavar="STATES", help="Only these, such as ready,running.")
+    ] = None,
+    limit: _Limit = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed and terminated ones.")] = False,
+) -> int:
+    """List jobs."""
+    from torc_local.cli.looking import show_jobs
+
+    return show_jobs(
+        _db(context, database), target, states=states, failed=failed, limit=limit, as_json=_json(context, answer)
+    )
+
+
+_Job = Annotated[str, typer.Argument(metavar="JOB", help="Name or id of a job.")]
+_InWorkflow = Annotated[
+    int | None, typer.Option("-w", "--workflow", metavar="ID", help="The workflow, when several have such a job.")
+]
+
+
+@app.command()
+def job(
+    context: typer.Context,
+    name: _Job,
+    workflow: _InWorkflow = None,
+    database: _Database = None,
+    answer: _Format = None,
+) -> int:
+    """Show everything about one job."""
+    from torc_local.cli.looking import show_job
+
+    return show_job(_db(context, database), name, workflow, as_json=_json(context, answer))
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    name: _Job,
+    attempt: Annotated[
+        int | None, typer.Option("--attempt", min=1, metavar="N", help="This attempt.  [default: the newest]")
+    ] = None,
+    workflow: _InWorkflow = None,
+    database: _Database = None,
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job ends.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead of standard output.")] = False,
+) -> int:
+    """Print what a job wrote, byte for byte."""
+    from torc_local.cli.logs import print_logs
+
+    return print_logs(_db(context, database), name, workflow, attempt=attempt, follow=follow, stderr=stderr)
+
+
+@app.command()
+def results(
+    context: typer.Context,
+    target: _Workflow = None,
+    limit: _Limit = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    all_runs: Annotated[bool, typer.Option("--all-runs", help="All attempts, not only each job's newest.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only attempts that did not complete.")] = False,
+) -> int:
+    """List how attempts ended: exit code, time, CPU time, memory."""
+    from torc_local.cli.looking import show_results
+
+    return show_results(
+        _db(context, database), target, all_runs=all_runs, failed=failed, limit=limit, as_json=_json(context, answer)
+    )
+
+
+@_report.callback(invoke_without_command=True)
+def report(context: typer.Context) -> None:
+    """Figures of a run: scale."""
+    if context.invoked_subcommand is None:
+        raise InputError("which report?", hint="torc-local report scale")
+
+
+@_report.command()
+def scale(context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None) -> int:
+    """Show what the newest run cost and where its time went.
+
+    Creation time, database size, wall time, jobs per second, time between rounds, idle time of runners, CPU time,
+    transactions, and waits for the database lock. JSON names carry their units: _seconds, _bytes, _per_second;
+    counts have none. docs/report-scale.md explains each figure.
+    """
+    from torc_local.cli.looking import show_scale
+
+    return show_scale(_db(context, database), target, as_json=_json(context, answer))
+
+
+@app.command()
+def doctor(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
+    """Examine the database and its file system; exit code 4 when something is wrong."""
+    from torc_local.cli.looking import show_health
+
+    return show_health(_db(context, database), as_json=_json(context, answer))
+
+
+@app.command("help")
+def help_(
+    context: typer.Context,
+    topic: Annotated[
+        str | None, typer.Argument(metavar="TOPIC", help="exit-codes, env, targets, or a command.")
+    ] = None,
+) -> int:
+    """Explain a topic or a command: torc-local help exit-codes."""
+    from torc_local.cli import helping
+
+    top: Any = context.parent
+    if topic is None:
+        print(top.get_help())
+        print("\nTopics:\n" + "".join(f"  {line}\n" for line in helping.topics().splitlines()), end="")
+    elif topic in helping.TOPICS:
+        print(helping.topic(topic), end="")
+    elif topic in top.command.commands:
+        command = top.command.commands[topic]
+        with command.make_context(topic, [], parent=top, resilient_parsing=True) as inner:
+            print(command.get_help(inner))
+    else:
+        known = [*helping.TOPICS, *top.command.commands]
+        raise InputError(f"there is no help on '{topic}'", hint=did_you_mean(topic, known) or "torc-local help")
+    return ExitCode.OK
+
+
+@app.command()
+def version(
+    context: typer.Context,
+    answer: _Format = None,
+    *,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also Python, SQLite and the system.")] = False,
+) -> int:
+    """Print the version."""
+    from torc_local.cli.looking import show_version
+
+    return show_version(verbose=verbose, as_json=_json(context, answer))

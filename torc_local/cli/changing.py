@@ -1,0 +1,166 @@
+"""Checking, storing and canceling workflows."""
+
+import fcntl
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.cli import answer, place, problems
+from torc_local.engine import admit
+from torc_local.engine.cancel import cancel
+from torc_local.ground import clock
+from torc_local.ground.errors import ExitCode, InputError, SpecError
+from torc_local.ground.states import FINISHED
+from torc_local.report.text import plural, printable
+from torc_local.spec.load import load
+from torc_local.spec.model import Spec
+from torc_local.store import opening, workflows
+from torc_local.store.database import Database
+from torc_local.store.workflows import WorkflowRow
+
+
+class Loaded(NamedTuple):
+    """A checked workflow file and where it comes from."""
+
+    spec: Spec
+    origin: admit.Origin
+
+
+def read_file(word: str) -> Loaded:
+    """Read and check a workflow file; its warnings go to standard error. Raises SpecError."""
+    began = clock.monotonic()
+    spec = load(word)
+    if spec.warnings:
+        answer.note("\n".join(problems.problem_lines(spec.warnings, "warning")))
+    path = None if word == "-" else str(Path(word).resolve())
+    return Loaded(spec, admit.Origin(user=user(), spec_path=path, began=began))
+
+
+def user() -> str:
+    """Who we are, in letters when they are known."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def create_workflow(option: Path | None, output_dir: Path | None, word: str, *, as_json: bool) -> int:
+    """``create``."""
+    loaded = read_file(word)
+    with opening.open_or_create(place.database(option, output_dir=output_dir)) as db:
+        workflow_id = admit.admit(db, loaded.spec, loaded.origin)
+        if as_json:
+            answer.document({"workflow_id": workflow_id})
+        else:
+            answer.lines([str(workflow_id)])
+            count = plural(len(loaded.spec.jobs), "job")
+            answer.note(
+                f"created workflow {workflow_id} with {count}; run it:  {place.command(db.path)} run {workflow_id}"
+            )
+    return ExitCode.OK
+
+
+def find_or_create(db: Database, loaded: Loaded, *, fresh: bool) -> int:
+    """The id of the newest workflow made from this content, or of a new one when there is none."""
+    with _one_at_a_time(db.path):
+        known = workflows.list_all(db)
+        same = [row for row in known if _is_same(row, loaded)]
+        if same and not fresh:
+            return same[-1].id
+        path = loaded.origin.spec_path
+        older = [row for row in known if path is not None and row.spec_path == path]
+        workflow_id = admit.admit(db, loaded.spec, loaded.origin)
+    if older and not same:
+        old = older[-1].id
+        answer.note(
+            f"{printable(Path(older[-1].spec_path or '').name)} has changed since workflow {old} was made from it: "
+            f"creating workflow {workflow_id} (go on with the old one: {place.command(db.path)} run {old})"
+        )
+    return workflow_id
+
+
+def _is_same(row: WorkflowRow, loaded: Loaded) -> bool:
+    same_place = loaded.origin.spec_path is not None and row.spec_path == loaded.origin.spec_path
+    return row.spec_digest == loaded.spec.digest and (same_place or row.name == loaded.spec.name)
+
+
+@contextmanager
+def _one_at_a_time(database: Path) -> Iterator[None]:
+    """Let several `run` of one file, started at once, find the workflow that the first of them makes.
+
+    A lock on the directory leaves no file behind. Where the file system has none, they make a workflow each.
+    """
+    fd = None
+    with suppress(OSError):
+        fd = os.open(database.resolve().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def check_file(word: str, *, as_json: bool) -> int:
+    """``check``: exit code 0 or 2."""
+    try:
+        spec = load(word)
+    except SpecError as error:
+        if not as_json:
+            raise
+        answer.document(
+            {"valid": False, "errors": problems.problem_documents(error.problems), "warnings": [], "summary": None}
+        )
+        return ExitCode.BAD_INPUT
+    if as_json:
+        answer.document(
+            {
+                "valid": True,
+                "errors": [],
+                "warnings": problems.problem_documents(spec.warnings),
+                "summary": {
+                    "workflow_name": spec.name,
+                    "job_count": len(spec.jobs),
+                    "job_count_before_expansion": spec.job_count_before_expansion,
+                    "dependency_count": spec.dependency_count,
+                    "file_count": spec.file_count,
+                    "user_data_count": spec.user_data_count,
+                    "job_names": [job.name for job in spec.jobs],
+                },
+            }
+        )
+        return ExitCode.OK
+    if spec.warnings:
+        answer.note("\n".join(problems.problem_lines(spec.warnings, "warning")))
+    answer.lines([f"{printable(word)} is valid: {_summary(spec)}"])
+    return ExitCode.OK
+
+
+def _summary(spec: Spec) -> str:
+    jobs = plural(len(spec.jobs), "job")
+    if spec.job_count_before_expansion != len(spec.jobs):
+        jobs += f" ({spec.job_count_before_expansion:,} before expansion)"
+    edges = f"{spec.dependency_count:,} {'dependency' if spec.dependency_count == 1 else 'dependencies'}"
+    return f"workflow '{printable(spec.name)}', {jobs}, {edges}"
+
+
+def cancel_workflow(option: Path | None, word: str | None, *, as_json: bool) -> int:
+    """``cancel``."""
+    target = place.target(word)
+    if target.spec is not None:
+        raise InputError(f"{target.spec} is a workflow file; this needs the id of a workflow", hint="torc-local list")
+    with opening.open_existing(place.database(option, target.database)) as db:
+        workflow = place.workflow(db, target.workflow_id)
+        over = set(workflows.counts(db, workflow.id)) <= set(FINISHED)
+        changed = not over and cancel(db, workflow.id, at=clock.now(), who=user())
+    if as_json:
+        answer.document({"workflow_id": workflow.id, "is_canceled": not over, "changed": changed})
+    elif over:
+        answer.note(f"workflow {workflow.id} has ended already; there is nothing to cancel")
+    else:
+        again = f"go on with it:  {place.command(db.path)} run {workflow.id}"
+        answer.note(f"workflow {workflow.id} {'is' if changed else 'was already'} canceled; {again}")
+    return ExitCode.OK

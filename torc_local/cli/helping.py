@@ -1,0 +1,54 @@
+"""Texts of help that are not generated."""
+
+SHORT = """\
+torc-local runs workflows of many jobs on this machine, without a server.
+
+  torc-local run WORKFLOW.yaml       run it; again: go on where it stopped
+  torc-local check WORKFLOW.yaml     say what is wrong with it
+  torc-local status                  how far it is
+  torc-local jobs --failed           what went wrong
+  torc-local logs JOB                what a job printed
+  torc-local report scale            where the time went
+
+All commands and options: torc-local --help, torc-local COMMAND --help
+"""
+
+SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Run", ("run", "cancel")),
+    ("Build", ("create", "check")),
+    ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
+    ("Admin", ("doctor", "help", "version")),
+)
+
+EPILOG = "Exit codes: torc-local help exit-codes"
+
+TOPICS = ("exit-codes", "env", "targets")
+
+_ENV = """\
+TORC_LOCAL_DB     the database when --db is not given (default: torc_output/torc.db)
+"""
+
+_TARGETS = """\
+TARGET names what a command works on:
+
+  workflow.yaml, x.json, -   a workflow file, or standard input (run, create, check)
+  3                          a workflow by its id
+  torc_output/torc.db        a database with one workflow in it
+  (nothing)                  the only workflow in the database
+
+JOB is a job's name or id. A name wins over an id that looks the same.
+"""
+
+
+def topic(name: str) -> str:
+    """The text of one topic."""
+    if name == "exit-codes":
+        from torc_local.ground.errors import ExitCode  # noqa: PLC0415 - loaded when needed
+
+        return "".join(f"{code.value:>4}  {code.meaning}\n" for code in ExitCode)
+    return _ENV if name == "env" else _TARGETS
+
+
+def topics() -> str:
+    """What there is to read about."""
+    return "".join(f"torc-local help {name}\n" for name in TOPICS)

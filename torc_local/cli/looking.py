@@ -1,0 +1,197 @@
+"""Commands that only look."""
+
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from torc_local import __version__
+from torc_local.cli import answer, place
+from torc_local.cli.words import did_you_mean
+from torc_local.ground.errors import ExitCode, InputError
+from torc_local.ground.states import JobStatus
+from torc_local.report import health, listing, scale, status
+from torc_local.report.text import plural, printable, table
+from torc_local.store import opening, reading
+from torc_local.store.database import Database
+from torc_local.store.runners import RunnerRow
+from torc_local.store.workflows import WorkflowRow
+
+
+@contextmanager
+def _open(option: Path | None) -> Iterator[Database]:
+    with opening.open_read_only(place.database(option)) as db:
+        yield db
+
+
+@contextmanager
+def open_workflow(option: Path | None, word: str | None) -> Iterator[tuple[Database, WorkflowRow]]:
+    """Open for looking what TARGET and ``--db`` name."""
+    target = place.target(word)
+    if target.spec is not None:
+        raise InputError(f"{target.spec} is a workflow file; this needs the id of a workflow", hint="torc-local list")
+    with opening.open_read_only(place.database(option, target.database)) as db:
+        yield db, place.workflow(db, target.workflow_id)
+
+
+def dead_runners(runners: Sequence[RunnerRow]) -> set[int]:
+    """Ids of those that certainly died: on this machine, and their process is gone. Others' are taken for alive."""
+    if not runners:
+        return set()
+    from torc_local.process import machine  # noqa: PLC0415 - needs psutil
+
+    boot = machine.boot_id()
+    return {
+        runner.id
+        for runner in runners
+        if (
+            not machine.is_alive(runner.pid, runner.pid_start)
+            if runner.boot_id == boot
+            else machine.same_machine_rebooted(runner.boot_id, runner.hostname)
+        )
+    }
+
+
+def show_list(option: Path | None, *, as_json: bool) -> int:
+    """``list``."""
+    with _open(option) as db:
+        if as_json:
+            answer.items(listing.workflow_items(db))
+        else:
+            answer.lines(listing.workflow_table(db))
+    return ExitCode.OK
+
+
+def show_status(option: Path | None, word: str | None, *, as_json: bool) -> int:
+    """``status``."""
+    with open_workflow(option, word) as (db, workflow):
+        found = status.gather(db, workflow)
+        if as_json:
+            answer.document(status.document(found))
+        else:
+            dead = dead_runners(found.runners)
+            answer.lines(status.screen(found, dead=dead, command=place.command(db.path)))
+    return ExitCode.OK
+
+
+def show_jobs(
+    option: Path | None, word: str | None, *, states: str | None, failed: bool, limit: int | None, as_json: bool
+) -> int:
+    """``jobs``."""
+    wanted = _states(states, failed=failed)
+    with open_workflow(option, word) as (db, workflow):
+        rows = reading.jobs(db, workflow.id, wanted, limit)
+        if as_json:
+            answer.items(map(listing.job_item, rows))
+        else:
+            answer.lines(listing.job_table(rows))
+            _say_cut(len(rows), limit)
+    return ExitCode.OK
+
+
+def _states(listed: str | None, *, failed: bool) -> list[str] | None:
+    if listed is None:
+        return list(listing.UNSUCCESSFUL) if failed else None
+    known = list(map(str, JobStatus))
+    wanted = [word.strip().lower() for word in listed.split(",") if word.strip()]
+    for word in wanted:
+        if word not in known:
+            hint = did_you_mean(word, known) or f"there are: {', '.join(known)}"
+            raise InputError(f"'{word}' is not a state of a job", hint=hint)
+    if not wanted:
+        raise InputError("--status names no state", hint=f"there are: {', '.join(known)}")
+    return wanted + (list(listing.UNSUCCESSFUL) if failed else [])
+
+
+def show_job(option: Path | None, name: str, workflow_id: int | None, *, as_json: bool) -> int:
+    """``job``."""
+    with _open(option) as db:
+        job_id = place.job(db, name, workflow_id)
+        with db.read():
+            if as_json:
+                answer.document(listing.job_document(db, job_id))
+            else:
+                answer.lines(listing.job_screen(db, job_id))
+    return ExitCode.OK
+
+
+def show_results(
+    option: Path | None, word: str | None, *, all_runs: bool, failed: bool, limit: int | None, as_json: bool
+) -> int:
+    """``results``."""
+    with open_workflow(option, word) as (db, workflow):
+        rows = reading.results(db, workflow.id, all_runs=all_runs, failed=failed, limit=limit)
+        if as_json:
+            answer.items(map(listing.result_item, rows))
+        else:
+            answer.lines(listing.result_table(rows))
+            _say_cut(len(rows), limit)
+    return ExitCode.OK
+
+
+def _say_cut(shown: int, limit: int | None) -> None:
+    if limit is not None and shown == limit:
+        answer.note(f"the first {plural(shown, 'line')}; --limit allows more")
+
+
+def show_scale(option: Path | None, word: str | None, *, as_json: bool) -> int:
+    """``report scale``."""
+    with open_workflow(option, word) as (db, workflow):
+        figures = scale.document(db, workflow)
+    if as_json:
+        answer.document(figures)
+    else:
+        answer.lines(scale.screen(figures))
+    return ExitCode.OK
+
+
+def show_health(option: Path | None, *, as_json: bool) -> int:
+    """``doctor``."""
+    path = place.database(option)
+    with opening.open_read_only(path) as db:
+        findings = [*health.environment(path), *health.database(db)]
+        listed = health.open_runners(db)
+        findings += health.of_runners(listed, dead_runners(listed))
+        findings += health.promises(db, at_rest=not listed)
+    bad = any(finding.level == "bad" for finding in findings)
+    if as_json:
+        answer.document(
+            {
+                "healthy": not bad,
+                "database": str(path),
+                "findings": [finding._asdict() for finding in findings],
+            }
+        )
+    else:
+        answer.lines(_finding_lines(findings))
+    return ExitCode.STATE if bad else ExitCode.OK
+
+
+def _finding_lines(findings: Iterable[health.Finding]) -> list[str]:
+    marks = {"ok": "ok", "note": "note", "bad": "BAD"}
+    _, *rows = table(["", "", ""], [[marks[one.level], one.check, one.detail] for one in findings])
+    return rows
+
+
+def show_version(*, verbose: bool, as_json: bool) -> int:
+    """``version``."""
+    figures = {"version": __version__}
+    if verbose:
+        import apsw  # noqa: PLC0415 - loaded when needed
+
+        from torc_local.store.migrations import NEWEST  # noqa: PLC0415 - loaded when needed
+
+        figures |= {
+            "python": platform.python_version(),
+            "sqlite": apsw.sqlite_lib_version(),
+            "apsw": apsw.apsw_version(),
+            "database_version": str(NEWEST),
+            "system": platform.platform(),
+        }
+    if as_json:
+        answer.document(figures)
+    elif verbose:
+        answer.lines(f"{name.replace('_', ' '):<16}  {printable(value)}" for name, value in figures.items())
+    else:
+        answer.lines([f"torc-local {__version__}"])
+    return ExitCode.OK

@@ -1,0 +1,121 @@
+"""The entry point: every error becomes a sentence and an exit code, never a traceback.
+
+Nothing heavy is imported here; ``-V`` answers before the command line library is loaded.
+"""
+# ruff: noqa: PLC0415
+
+import io
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from torc_local import __version__
+from torc_local.ground.errors import ExitCode, TorcLocalError
+
+PROGRAM = "torc-local"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code of the process."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _occupy_standard_streams()
+    code: int = ExitCode.OK
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # whoever read our output has gone (``| head``): that is no error, and nothing is left to say
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was lost")
+        code = ExitCode.INTERRUPTED
+    except TorcLocalError as error:
+        code = _explain(error)
+    except Exception as error:  # noqa: BLE001 - the last stop: a bug must not show a traceback to a user
+        code = _unexpected(error)
+    _leave()
+    return int(code)
+
+
+def _run(words: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        # Names in any alphabet must not break output in a C locale.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if words in (["-V"], ["--version"]):
+        print(f"{PROGRAM} {__version__}")
+        return ExitCode.OK
+    if not words:
+        from torc_local.cli.helping import SHORT
+
+        sys.stderr.write(SHORT)
+        return ExitCode.BAD_INPUT
+    from torc_local.cli.app import call
+
+    return call(words)
+
+
+def _occupy_standard_streams() -> None:
+    """Open the void in place of standard streams that were closed: a database must not become descriptor 1."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
+        pass
+    os.close(fd)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+
+
+def _leave() -> None:
+    """Write out what is left. Where nobody reads, it goes into the void, or Python would complain at its very end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _explain(error: TorcLocalError) -> int:
+    from torc_local.cli.problems import error_lines
+
+    _say("\n".join(error_lines(error)))
+    return error.exit_code
+
+
+def _unexpected(error: Exception) -> int:
+    import apsw
+
+    from torc_local.ground.errors import StateError
+
+    if isinstance(error, apsw.Error):
+        from torc_local.cli import place
+        from torc_local.store.opening import translated
+
+        known = translated(error, place.last_opened())
+        if isinstance(known, StateError):
+            return _explain(known)
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _explain(StateError(f"{where}{error.strerror.lower()}"))
+    _say(f"error: internal error, a bug in {PROGRAM}; please report it with {_save_traceback()}")
+    return ExitCode.INTERNAL
+
+
+def _save_traceback() -> Path:
+    """Write the traceback of the current exception to a private file; its path."""
+    fd, name = tempfile.mkstemp(prefix=f"{PROGRAM}-error-", suffix=".txt")
+    with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"{PROGRAM} {__version__}, Python {sys.version}\n")
+        traceback.print_exc(file=file)
+    return Path(name)
+
+
+def _say(text: str) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return  # nobody listens; the exit code still tells

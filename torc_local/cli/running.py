@@ -1,0 +1,115 @@
+"""``run``: from what was asked for to a supervisor at work, and what to say when it is done."""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.cli import answer, changing, place, progress
+from torc_local.ground.errors import ExitCode, InputError
+from torc_local.ground.units import parse_memory
+from torc_local.process.supervisor import Options
+from torc_local.process.supervisor import run as supervise
+from torc_local.report import status, summary
+from torc_local.store import opening
+
+
+class Request(NamedTuple):
+    """The command line of ``run``."""
+
+    target: str | None
+    jobs: int | None
+    runners: int | None
+    cpus: int | None
+    memory: str | None
+    memory_gb: float | None
+    gpus: str | None
+    output_dir: Path | None
+    database: Path | None
+    progress: str
+    grace_s: float
+    fresh: bool
+    retry_failed: bool
+    turnstile: bool
+    as_json: bool
+
+
+def run_target(request: Request) -> int:
+    """Find or make the workflow, work on it until nothing is left, and say how it went."""
+    memory_bytes = _memory(request.memory, request.memory_gb)
+    gpus = _gpus(request.gpus)
+    target = place.target(request.target)
+    if request.fresh and target.spec is None:
+        raise InputError(
+            "--fresh makes a new workflow from a file, and none is named", hint="torc-local run FILE --fresh"
+        )
+    path = place.database(request.database, target.database, _home(request.output_dir, target))
+    if target.spec is not None:
+        loaded = changing.read_file(target.spec)
+        with opening.open_or_create(path, turnstile=request.turnstile) as db:
+            workflow_id = changing.find_or_create(db, loaded, fresh=request.fresh)
+        # A hundred thousand jobs are in the database now; the processes to be forked need no copy of them.
+        del loaded
+    else:
+        with opening.open_read_only(path) as db:
+            workflow_id = place.workflow(db, target.workflow_id).id
+    options = Options(
+        jobs=request.jobs,
+        runners=request.runners,
+        cpus=request.cpus,
+        memory_bytes=memory_bytes,
+        gpus=gpus,
+        output_dir=request.output_dir or path.parent,
+        grace_s=request.grace_s,
+        turnstile=request.turnstile,
+        retry_failed=request.retry_failed,
+    )
+    code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
+    _conclude(path, workflow_id, request, code)
+    return code
+
+
+def _home(output_dir: Path | None, target: place.Target) -> Path | None:
+    """Where the database is when it is not named: in ``-o``, unless an existing workflow is meant that is not there."""
+    if output_dir is None or target.spec is not None or (output_dir / place.FILE_NAME).exists():
+        return output_dir
+    return None
+
+
+def _conclude(path: Path, workflow_id: int, request: Request, code: int) -> None:
+    """Say what failed and what to do next; give programs the final status."""
+    if request.progress in ("json", "none") and not request.as_json:
+        return
+    with opening.open_read_only(path) as db:
+        found = status.gather(db, place.workflow(db, workflow_id))
+    if request.progress not in ("json", "none"):
+        for line in summary.lines(found, ExitCode(code), command=place.command(path)):
+            answer.note(line)
+    if request.as_json:
+        answer.document({**status.document(found), "exit_code": int(code)})
+
+
+def _memory(text: str | None, gigabytes: float | None) -> int | None:
+    if text is not None and gigabytes is not None:
+        raise InputError("--memory and --memory-gb say the same", hint="leave one out")
+    try:
+        if text is not None:
+            size = parse_memory(text)
+        elif gigabytes is not None:
+            size = parse_memory(f"{gigabytes:f}g")
+        else:
+            return None
+    except ValueError as error:
+        raise InputError(f"--memory: {error}") from None
+    if size == 0:
+        raise InputError("--memory: no job can run in no memory", hint="write 512m or 64g")
+    return size
+
+
+def _gpus(text: str | None) -> int | None:
+    """How many: a number, or a list of device numbers such as ``0,1``."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and len(word) < 6 for word in words):  # noqa: PLR2004 - plausible
+        raise InputError(f"--gpus: '{text}' is neither a number nor a list of devices", hint="write 2, or 0,1")
+    return int(words[0]) if len(words) == 1 else len(set(words))

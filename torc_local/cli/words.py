@@ -1,0 +1,59 @@
+"""The command group: Torc's noun-verb spellings, sections in the help, and "did you mean" for everything unknown."""
+
+import difflib
+from typing import Any
+
+from typer.core import TyperGroup
+
+from torc_local.cli.helping import SECTIONS
+from torc_local.ground.errors import InputError
+
+#: Torc's spellings; accepted, not shown.
+ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("workflows", "create"): ("create",),
+    ("workflows", "run"): ("run",),
+    ("workflows", "status"): ("status",),
+    ("workflows", "list"): ("list",),
+    ("workflows", "get"): ("status",),
+    ("workflows", "cancel"): ("cancel",),
+    ("jobs", "list"): ("jobs",),
+    ("jobs", "get"): ("job",),
+    ("results", "list"): ("results",),
+    ("reports", "summary"): ("status",),
+    ("reports", "results"): ("results",),
+}
+
+_GROUPS = sorted({noun for noun, _ in ALIASES})
+
+
+class Commands(TyperGroup):
+    """The root command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - click's types differ by release
+        """Translate Torc's spelling, then look the command up."""
+        native = ALIASES.get((args[0], args[1])) if len(args) > 1 else None
+        if native is not None:
+            args = [*native, *args[2:]]
+        if args[0] not in self.commands:
+            raise _unknown(args, list(self.commands))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - click's types differ
+        """Commands under headings, in the order in which people need them."""
+        for heading, names in SECTIONS:
+            with formatter.section(heading):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
+
+
+def _unknown(args: list[str], known: list[str]) -> InputError:
+    word = args[0]
+    if word in _GROUPS:
+        verbs = ", ".join(f"{noun} {verb}" for noun, verb in ALIASES if noun == word)
+        return InputError(f"'{' '.join(args[:2])}' is not a command", hint=f"there is: {verbs}")
+    return InputError(f"'{word}' is not a command", hint=did_you_mean(word, known) or "torc-local --help lists them")
+
+
+def did_you_mean(word: str, known: list[str]) -> str | None:
+    """A hint that names what was probably meant."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else None

@@ -1,0 +1,100 @@
+"""What ``doctor`` finds out: about SQLite, the file, its file system, and every promise the database makes."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from torc_local.report.text import plural, size
+from torc_local.store import invariants, meta, reading, runners, workflows
+from torc_local.store.database import Database
+from torc_local.store.runners import RunnerRow
+
+#: File systems on which SQLite's write-ahead log needs all processes to be on one machine.
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "panfs"})
+
+_LITTLE_ROOM_BYTES = 1 << 30
+
+
+class Finding(NamedTuple):
+    """One line of the examination; ``level`` is ok, note or bad."""
+
+    check: str
+    level: str
+    detail: str
+
+
+def environment(path: Path) -> list[Finding]:
+    """What can be said without opening the database."""
+    kind = file_system(path)
+    network = kind in _NETWORK or kind.startswith("fuse")
+    free = shutil.disk_usage(path.parent).free
+    return [
+        Finding("sqlite", "ok", f"{apsw.sqlite_lib_version()} (apsw {apsw.apsw_version()})"),
+        Finding(
+            "file system",
+            "note" if network else "ok",
+            f"{kind}: a network file system; use this database from one machine only" if network else kind,
+        ),
+        Finding("free space", "note" if free < _LITTLE_ROOM_BYTES else "ok", size(free)),
+    ]
+
+
+def database(db: Database) -> list[Finding]:
+    """What the open database says; reads all of it."""
+    wal = db.path.with_name(db.path.name + "-wal")
+    log_bytes = wal.stat().st_size if wal.exists() else 0
+    found = [
+        Finding("database", "ok", f"{db.path}, made by torc-local {meta.get(db).created_by}"),
+        Finding("journal mode", "ok", str(db.connection.pragma("journal_mode"))),
+        Finding("size", "ok", f"{size(workflows.database_bytes(db))}, write-ahead log {size(log_bytes)}"),
+    ]
+    trouble = reading.quick_check(db)
+    found.append(Finding("integrity", "bad" if trouble else "ok", "; ".join(trouble) or "quick_check found nothing"))
+    return found
+
+
+def open_runners(db: Database) -> list[RunnerRow]:
+    """The runners of all workflows that have not ended as far as the database knows."""
+    return [runner for workflow in workflows.list_all(db) for runner in runners.alive(db, workflow.id)]
+
+
+def of_runners(listed: list[RunnerRow], dead: set[int]) -> list[Finding]:
+    """Whether the runners that the database counts as alive are."""
+    gone = [runner for runner in listed if runner.id in dead]
+    if not gone:
+        return [Finding("runners", "ok", f"{plural(len(listed), 'runner')} at work" if listed else "none at work")]
+    numbers = sorted({runner.workflow_id for runner in gone})
+    again = ", ".join(f"torc-local run {number}" for number in numbers)
+    detail = f"{plural(len(gone), 'runner')} died without a goodbye; this takes up their work again: {again}"
+    return [Finding("runners", "note", detail)]
+
+
+def promises(db: Database, *, at_rest: bool) -> list[Finding]:
+    """Every invariant, checked; one finding when all hold."""
+    broken = invariants.violations(db, at_rest=at_rest)
+    if not broken:
+        checked = sum(1 for invariant in invariants.INVARIANTS if at_rest or not invariant.at_rest)
+        return [Finding("invariants", "ok", f"all {checked} hold")]
+    return [Finding(one.invariant, "bad", f"broken: {one.promise}; for example {one.example}") for one in broken]
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that ``path`` is on, as in /proc/self/mounts; ``unknown`` when that is not there."""
+    place = os.path.realpath(path.parent)
+    best, kind = "", "unknown"
+    try:
+        lines = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return kind
+    for line in lines:
+        _, mounted, this, *_ = line.split(" ")
+        # Blanks in paths are written as octal escapes (fstab(5)).
+        mounted = mounted.replace("\\040", " ")
+        inside = place == mounted or place.startswith(mounted.rstrip("/") + "/")
+        # The last line of equal length hides the ones before it.
+        if inside and len(mounted) >= len(best):
+            best, kind = mounted, this
+    return kind

@@ -1,0 +1,200 @@
+"""Lists of workflows, jobs and results: rows for tables and items for JSON."""
+
+from typing import Any
+
+from torc_local.ground.states import JobStatus
+from torc_local.report.text import duration, iso, local, shortened, size, table
+from torc_local.store import reading, workflows
+from torc_local.store.database import Database
+from torc_local.store.reading import AttemptRow, JobDetails, JobRow, Neighbour
+
+#: States that ``--failed`` means: jobs that ran, or were to run, and did not succeed by themselves.
+UNSUCCESSFUL = (JobStatus.FAILED, JobStatus.TERMINATED)
+
+_COMMAND_WIDTH = 60
+_NEIGHBOURS = 20
+
+
+def workflow_items(db: Database) -> list[dict[str, Any]]:
+    """JSON items of ``list``."""
+    items = []
+    for workflow in workflows.list_all(db):
+        counts = workflows.counts(db, workflow.id)
+        items.append(
+            {
+                "id": workflow.id,
+                "name": workflow.name,
+                "user": workflow.user,
+                "description": workflow.description,
+                "run_id": workflow.run_id,
+                "total_jobs": sum(counts.values()),
+                "jobs_by_status": counts,
+                "is_canceled": bool(workflow.is_canceled),
+                "spec_path": workflow.spec_path,
+                "created_at": iso(workflow.created_at),
+            }
+        )
+    return items
+
+
+def workflow_table(db: Database) -> list[str]:
+    """Lines of ``list``."""
+    rows = []
+    for workflow in workflows.list_all(db):
+        counts = workflows.counts(db, workflow.id)
+        rows.append(
+            [
+                str(workflow.id),
+                workflow.name,
+                f"{sum(counts.values()):,}",
+                f"{counts.get(JobStatus.COMPLETED, 0):,}",
+                f"{sum(counts.get(status, 0) for status in UNSUCCESSFUL):,}",
+                str(workflow.run_id),
+                local(workflow.created_at),
+                workflow.spec_path or "-",
+            ]
+        )
+    return table(["ID", "NAME", "JOBS", "COMPLETED", "FAILED", "RUN", "CREATED", "FILE"], rows, right=(0, 2, 3, 4, 5))
+
+
+def job_item(row: JobRow) -> dict[str, Any]:
+    """A JSON item of ``jobs``."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "status": row.status,
+        "command": row.command,
+        "attempt_id": row.attempt_id,
+        "priority": row.priority,
+    }
+
+
+def job_table(rows: list[JobRow]) -> list[str]:
+    """Lines of ``jobs``; a column says why when any of them has a reason."""
+    reasons = any(row.reason for row in rows)
+    heads = ["ID", "NAME", "STATUS", "ATTEMPT", *(["REASON"] if reasons else []), "COMMAND"]
+    cells = [
+        [
+            str(row.id),
+            row.name,
+            row.status,
+            str(row.attempt_id),
+            *([row.reason or "-"] if reasons else []),
+            shortened(row.command, _COMMAND_WIDTH),
+        ]
+        for row in rows
+    ]
+    return table(heads, cells, right=(0, 3))
+
+
+def result_item(row: AttemptRow) -> dict[str, Any]:
+    """A JSON item of ``results``."""
+    return {
+        "job_id": row.job_id,
+        "job_name": row.job_name,
+        "run_id": row.run_id,
+        "attempt_id": row.attempt_id,
+        "return_code": row.return_code,
+        "status": row.status,
+        "reason": row.reason,
+        "start_time": iso(row.started_at),
+        "completion_time": iso(row.ended_at),
+        "exec_time_seconds": row.ended_at - row.started_at,
+        "cpu_time_seconds": row.cpu_s,
+        "peak_memory_bytes": row.peak_memory_bytes,
+        "runner_id": row.runner_id,
+        "node": row.node,
+    }
+
+
+def result_table(rows: list[AttemptRow]) -> list[str]:
+    """Lines of ``results``."""
+    heads = ["JOB", "NAME", "RUN", "ATTEMPT", "STATUS", "CODE", "TIME", "CPU", "PEAK MEM", "RUNNER", "NODE", "REASON"]
+    cells = [
+        [
+            str(row.job_id),
+            row.job_name,
+            str(row.run_id),
+            str(row.attempt_id),
+            row.status,
+            str(row.return_code),
+            duration(row.ended_at - row.started_at),
+            duration(row.cpu_s),
+            size(row.peak_memory_bytes),
+            str(row.runner_id),
+            row.node or "-",
+            row.reason or "",
+        ]
+        for row in rows
+    ]
+    return table(heads, cells, right=(0, 2, 3, 5, 6, 7, 8, 9))
+
+
+def job_document(db: Database, job_id: int) -> dict[str, Any]:
+    """The JSON object of ``job``."""
+    job = reading.job(db, job_id)
+    return {
+        "id": job.id,
+        "workflow_id": job.workflow_id,
+        "name": job.name,
+        "status": job.status,
+        "command": job.command,
+        "attempt_id": job.attempt_id,
+        "priority": job.priority,
+        "cancel_on_blocking_job_failure": bool(job.cancel_on_blocking_job_failure),
+        "resource_requirements": {
+            "name": job.resource_requirements,
+            "num_cpus": job.num_cpus,
+            "num_gpus": job.num_gpus,
+            "num_nodes": job.num_nodes,
+            "memory_bytes": job.memory_bytes,
+            "runtime_seconds": job.runtime_s,
+        },
+        "waits_for": [other._asdict() for other in reading.waits_for(db, job_id, _NEIGHBOURS)],
+        "waited_by": [other._asdict() for other in reading.waited_by(db, job_id, _NEIGHBOURS)],
+        "attempts": [result_item(row) for row in reading.attempts(db, job_id)],
+    }
+
+
+def job_screen(db: Database, job_id: int) -> list[str]:
+    """Lines of ``job``."""
+    job = reading.job(db, job_id)
+    tries = reading.attempts(db, job_id)
+    rows = [
+        ("job", f"{job.id} in workflow {job.workflow_id}"),
+        ("status", _standing(job)),
+        ("command", job.command),
+        ("asks for", _asks(job)),
+        ("priority", str(job.priority)),
+    ]
+    for label, others in (
+        ("waits for", reading.waits_for(db, job_id, _NEIGHBOURS + 1)),
+        ("then come", reading.waited_by(db, job_id, _NEIGHBOURS + 1)),
+    ):
+        rows += [(label, text) for text in _neighbour_lines(others)]
+    lines = table(["name", job.name], rows)
+    if tries:
+        lines += ["", *result_table(tries)]
+    return lines
+
+
+def _standing(job: JobDetails) -> str:
+    if job.status == JobStatus.BLOCKED:
+        return f"blocked by {job.blockers:,} {'job or gate' if job.blockers == 1 else 'jobs and gates'}"
+    return job.status
+
+
+def _asks(job: JobDetails) -> str:
+    parts = [f"{job.num_cpus} cpu", size(job.memory_bytes)]
+    if job.num_gpus:
+        parts.append(f"{job.num_gpus} gpu")
+    if job.num_nodes > 1:
+        parts.append(f"{job.num_nodes} nodes")
+    return ", ".join(parts) + f", {duration(job.runtime_s)} ({job.resource_requirements})"
+
+
+def _neighbour_lines(others: list[Neighbour]) -> list[str]:
+    lines = [f"{other.name} ({other.status})" for other in others[:_NEIGHBOURS]]
+    if len(others) > _NEIGHBOURS:
+        lines.append("... and more")
+    return lines

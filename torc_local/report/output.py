@@ -1,0 +1,94 @@
+"""Finding what a job wrote: a byte range of a segment file, or the growing end of one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.ground.errors import InputError
+from torc_local.ground.states import CLAIMED, JobStatus
+from torc_local.store import reading
+from torc_local.store.database import Database
+from torc_local.store.reading import OutputRow, RunningRow
+
+_CHUNK = 1 << 20
+
+
+class Place(NamedTuple):
+    """Where output is: ``length`` None means up to the end of the file, ``path`` None that there is none."""
+
+    attempt_id: int
+    path: Path | None
+    start: int
+    length: int | None
+    other_bytes: int  # in the other stream
+    live: bool = False  # the job still writes
+
+
+def find(db: Database, job_id: int, *, stderr: bool, attempt: int | None) -> Place | None:
+    """Where the output of an attempt at a job is, the newest by default; None when the job has not begun one.
+
+    Raises InputError when there is no such attempt.
+    """
+    with db.read():
+        running = reading.running(db, job_id)
+        outputs = reading.outputs(db, job_id)
+    if running is not None and attempt in (None, running.attempt_id):
+        return _of_running(db, running, stderr=stderr)
+    if attempt is not None:
+        known = [one for one in outputs if one.attempt_id == attempt]
+        if not known:
+            numbers = ", ".join(str(one.attempt_id) for one in reversed(outputs)) or "none yet"
+            raise InputError(f"there is no attempt {attempt} at this job", hint=f"attempts: {numbers}")
+        return _of_attempt(db, known[0], stderr=stderr)
+    return _of_attempt(db, outputs[0], stderr=stderr) if outputs else None
+
+
+def why_none(name: str, status: str) -> InputError:
+    """The error for a job without any attempt."""
+    if status == JobStatus.CANCELED:
+        return InputError(f"job '{name}' never ran: something before it did not succeed")
+    if status in CLAIMED:
+        return InputError(f"job '{name}' is about to start", hint="follow its output with -f")
+    return InputError(f"job '{name}' has not run yet: it is {status}", hint="wait for its output with -f")
+
+
+def pieces(place: Place) -> Iterator[bytes]:
+    """The exact bytes, in pieces. Raises InputError when the file is gone."""
+    if place.path is None or place.length == 0:
+        return
+    left = place.length
+    try:
+        with place.path.open("rb") as file:
+            file.seek(place.start)
+            while left is None or left > 0:
+                piece = file.read(_CHUNK if left is None else min(_CHUNK, left))
+                if not piece:
+                    return
+                if left is not None:
+                    left -= len(piece)
+                yield piece
+    except FileNotFoundError:
+        raise InputError(
+            f"the output file is gone: {place.path}", hint="it belongs next to the database; was it moved or deleted?"
+        ) from None
+
+
+def _of_running(db: Database, row: RunningRow, *, stderr: bool) -> Place:
+    start = row.stderr_start if stderr else row.stdout_start
+    return Place(row.attempt_id, _file(db, row.path, stderr=stderr), start, None, 0, live=True)
+
+
+def _of_attempt(db: Database, row: OutputRow, *, stderr: bool) -> Place:
+    if stderr:
+        start, length, other = row.stderr_start, row.stderr_bytes, row.stdout_bytes
+    else:
+        start, length, other = row.stdout_start, row.stdout_bytes, row.stderr_bytes
+    # Nobody lived to measure the end of a lost attempt. It was the last to write to its file, so the rest is its own.
+    return Place(
+        row.attempt_id, _file(db, row.path, stderr=stderr), start, None if row.status == "lost" else length, other
+    )
+
+
+def _file(db: Database, path: str | None, *, stderr: bool) -> Path | None:
+    # Joined to an absolute path, the directory is ignored.
+    return None if path is None else db.path.parent / f"{path}{'.err' if stderr else '.out'}"
