@@ -11,6 +11,7 @@ from pathlib import Path
 
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
+from torc_local.process import runner, supervisor
 from torc_local.process.supervisor import Options, run
 from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.spec.load import load
@@ -19,7 +20,10 @@ from torc_local.store.events import Event
 
 
 class Quiet:
-    """Remembers how it ended."""
+    """Remembers how it ended; makes a file beside the database when it is told to stop."""
+
+    def __init__(self, stopping: Path) -> None:
+        self._stopping = stopping
 
     def started(self, info: RunInfo) -> None:
         self.info = info
@@ -32,6 +36,7 @@ class Quiet:
 
     def stopping(self, message: str) -> None:
         sys.stderr.write(message + "\n")
+        self._stopping.touch()
 
     def ended(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -54,7 +59,8 @@ def main() -> int:
         turnstile=given.get("turnstile", "yes") == "yes",
         retry_failed=given.get("retry", "yes") == "yes",
     )
-    quiet = Quiet()
+    quiet = Quiet(path.parent / "stopping")
+    runner.INSIST_S = supervisor.INSIST_S = float(given.get("insist", "0.5"))
     code = run(path, workflow_id, options, quiet)
     print(json.dumps({"code": int(code), "counts": quiet.outcome.counts, "explanations": quiet.outcome.explanations}))  # noqa: T201
     return int(code)

@@ -26,7 +26,7 @@ def workflow(place, length):
     )
 
 
-@pytest.mark.parametrize("length", ["0", "0.3"], ids=["short", "long"])
+@pytest.mark.parametrize("length", ["0", pytest.param("0.3", marks=pytest.mark.fault)])
 @pytest.mark.parametrize("point", [p for p in faults.POINTS if not p.startswith("supervisor")])
 def test_a_worker_killed_at_a_moment_of_the_crash_table_costs_at_most_what_the_table_says(place, point, length):
     workflow(place, length)
@@ -45,7 +45,7 @@ def test_a_worker_killed_at_a_moment_of_the_crash_table_costs_at_most_what_the_t
         assert len(repeated) <= 15
 
 
-@pytest.mark.parametrize("length", ["0.01", "1"], ids=["short", "long"])
+@pytest.mark.parametrize("length", ["0.01", pytest.param("1", marks=pytest.mark.fault)])
 def test_when_the_supervisor_is_killed_everything_ends_and_the_next_run_goes_on(place, length):
     workflow(place, length)
     first = place.start(4)
@@ -93,6 +93,7 @@ def test_what_a_job_left_in_another_session_ends_with_a_killed_runner(place):
     wait_for(lambda: place.query(f"SELECT 1 FROM v_attempts WHERE status = 'lost' AND runner_id = {runner_id}"))
     assert not before & set(place.leftovers()), "nothing of the lost attempt is left when the job is ready again"
     run.send_signal(signal.SIGTERM)
+    wait_for((place.db_path.parent / "stopping").exists)
     run.send_signal(signal.SIGTERM)
     wait_for(lambda: place.leftovers() == [])
     assert finished(run)["code"] in (143, 4)

@@ -24,7 +24,7 @@ def running(place, count=1):
 
 @pytest.mark.parametrize(("kind", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_first_signal_lets_running_jobs_end(place, kind, code):
-    place.write({"name": "j{i}", "command": place.append("{i}", "sleep 1"), "parameters": {"i": "1:20"}})
+    place.write({"name": "j{i}", "command": place.append("{i}", "sleep 0.5"), "parameters": {"i": "1:20"}})
     run = place.start(4)
     wait_for(running(place, 4))
     run.send_signal(kind)
@@ -53,7 +53,7 @@ def test_the_second_signal_ends_jobs_now_even_those_that_ignore_it(place):
     run = place.start(1)
     wait_for(running(place))
     run.send_signal(signal.SIGINT)
-    wait_for(lambda: place.query("SELECT 1 FROM v_runners"))
+    wait_for((place.db_path.parent / "stopping").exists)
     run.send_signal(signal.SIGINT)
     done = finished(run, timeout_s=20)
     assert done["code"] == 130
@@ -95,7 +95,10 @@ def test_a_workflow_canceled_from_another_process_ends_its_jobs_and_leaves_the_r
     assert place.run(2)["counts"] == {"completed": 6}
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8])
+MOMENTS = [0.0, 0.1, *(pytest.param(s, marks=pytest.mark.fault) for s in (0.02, 0.05, 0.2, 0.4, 0.8))]
+
+
+@pytest.mark.parametrize("delay", MOMENTS)
 def test_a_stop_at_any_moment_of_a_run_resumes_to_completion(place, delay):
     place.write(
         {"name": "a{i}", "command": place.append("a{i}"), "parameters": {"i": "1:600"}},

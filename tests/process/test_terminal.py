@@ -55,11 +55,11 @@ class Terminal:
         os.close(self._master)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3, 1.0, 2.0])
+@pytest.mark.parametrize("delay", [0.3, *(pytest.param(s, marks=pytest.mark.fault) for s in (0.0, 1.0, 2.0))])
 def test_ctrl_c_hits_no_job_and_the_next_run_completes_the_rest(place, delay):
     place.write(
-        {"name": "a{i}", "command": place.append("a{i}"), "parameters": {"i": "1:3000"}},
-        {"name": "b{i}", "command": place.append("b{i}"), "parameters": {"i": "1:3000"}, "depends_on_regexes": ["^a"]},
+        {"name": "a{i}", "command": place.append("a{i}"), "parameters": {"i": "1:2000"}},
+        {"name": "b{i}", "command": place.append("b{i}"), "parameters": {"i": "1:2000"}, "depends_on_regexes": ["^a"]},
     )
     terminal = Terminal(
         sys.executable, "-m", "torc_local", "run", str(place.spec), "-j", "16", "--db", str(place.db_path)
@@ -78,7 +78,7 @@ def test_ctrl_c_hits_no_job_and_the_next_run_completes_the_rest(place, delay):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert rest.returncode == 0, rest.stderr
-    assert place.lines().total() == len(place.lines()) == 6000, "each job ran exactly once"
+    assert place.lines().total() == len(place.lines()) == 4000, "each job ran exactly once"
 
 
 def test_ctrl_c_twice_ends_long_jobs_at_once(place):
