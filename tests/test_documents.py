@@ -19,7 +19,9 @@ def test_the_readme_lists_every_exit_code_with_its_meaning():
 def test_the_readme_has_two_commands_that_do_all_the_set_up():
     for mark in ("<!-- command: run -->", "<!-- command: test -->"):
         after = README.split(mark)[1]
-        (command,) = re.match(r"\s*```sh\n(.*?)\n```", after, re.DOTALL).groups()
+        found = re.match(r"\s*```sh\n(.*?)\n```", after, re.DOTALL)
+        assert found is not None
+        command = found[1]
         assert "\n" not in command
         assert "-m venv" in command
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
-from torc_local.process import runner, supervisor
+from torc_local.process import runner
 from torc_local.process.supervisor import Options, run
 from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.spec.load import load
@@ -60,7 +60,7 @@ def main() -> int:
         retry_failed=given.get("retry", "yes") == "yes",
     )
     quiet = Quiet(path.parent / "stopping")
-    runner.INSIST_S = supervisor.INSIST_S = float(given.get("insist", "0.5"))
+    runner.INSIST_S = 0.5
     code = run(path, workflow_id, options, quiet)
     print(json.dumps({"code": int(code), "counts": quiet.outcome.counts, "explanations": quiet.outcome.explanations}))  # noqa: T201
     return int(code)

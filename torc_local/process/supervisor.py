@@ -22,11 +22,11 @@ from torc_local.engine.begin import Beginning, How, begin
 from torc_local.ground import clock, faults
 from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.states import FINISHED
-from torc_local.process import kernel, machine, orphans, outlook, segments
+from torc_local.process import kernel, machine, orphans, outlook, runner, segments
 from torc_local.process.coordinator import Post
 from torc_local.process.inbox import Inbox
 from torc_local.process.recovery import recover, recover_dead
-from torc_local.process.runner import INSIST_S, Setup
+from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
 from torc_local.process.workers import run_coordinator, run_runner
 from torc_local.store import events, meta, opening, runners, workflows
@@ -265,11 +265,11 @@ class _Supervisor:
                 f"(again to end them now)"
             )
             self._signal_runners(signal.SIGTERM)
-            self._insist_at = clock.monotonic() + grace + 3 * INSIST_S
+            self._insist_at = clock.monotonic() + grace + 3 * runner.INSIST_S
         else:
             self._watcher.stopping("stopping now: ending running jobs")
             self._signal_runners(signal.SIGQUIT)
-            self._insist_at = clock.monotonic() + INSIST_S
+            self._insist_at = clock.monotonic() + runner.INSIST_S
 
     def _signal_runners(self, kind: signal.Signals) -> None:
         for process in self._runners:

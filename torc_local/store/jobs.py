@@ -203,7 +203,7 @@ def mark_running(db: Database, runner_id: int, marks: Sequence[Mark]) -> int:
 
 _NOT_PENDING = statement(
     "job_settle_running",
-    "DELETE FROM running WHERE job_id = ? AND EXISTS (SELECT 1 FROM job WHERE id = ?1 AND runner_id = ?2)"
+    "DELETE FROM running WHERE job_id = ?1 AND EXISTS (SELECT 1 FROM job WHERE id = ?1 AND runner_id = ?2)"
     " RETURNING job_id",
     _Id._make,
     hot=True,

@@ -1,0 +1,174 @@
+"""The connection: transactions, waiting for the lock, the turnstile, forks, going back in time."""
+
+import os
+import stat
+import time
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.workflows import Stage, spec_of
+from torc_local.ground.errors import StateError
+from torc_local.ground.histogram import Histogram
+from torc_local.store import database, meta, opening, turnstile
+
+
+def in_child(work):
+    """Run in a forked process; whether it returned true."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if work() else 1)
+        except BaseException:  # noqa: BLE001
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_every_write_transaction_is_one_step_of_commit_seq(db):
+    before = meta.get(db).commit_seq
+    for _ in range(3):
+        with db.write():
+            pass
+    assert meta.get(db).commit_seq == before + 3
+
+
+def test_a_write_that_raises_leaves_nothing_and_the_first_error(db):
+    Stage(db, spec_of({"a": []}))
+    with pytest.raises(apsw.ConstraintError), db.write():  # noqa: PT012 - the first statement works
+        db.connection.execute("DELETE FROM event")
+        db.connection.execute("UPDATE job SET name = NULL")
+    assert db.connection.execute("SELECT count(*) FROM event").fetchall() != [(0,)]
+    assert not db.connection.in_transaction
+
+
+def test_a_file_that_went_back_in_time_is_noticed(db):
+    """As after restoring a backup, or when a stale network cache brings an old page back."""
+    for _ in range(3):
+        with db.write():
+            pass
+    with opening.open_existing(db.path) as other:
+        other.connection.execute("UPDATE meta SET commit_seq = 1")
+    with pytest.raises(StateError, match="went back in time"), db.write():
+        pass
+    assert meta.get(db).commit_seq == 1, "nothing was written"
+
+
+def test_a_connection_of_the_parent_is_poisoned_in_a_child(db):
+    def use():
+        try:
+            db.connection.execute("SELECT 1")
+        except RuntimeError as error:
+            return "parent" in str(error)
+        return False
+
+    assert in_child(use)
+    assert db.connection.execute("SELECT 1").fetchall() == [(1,)], "the parent's still works"
+
+
+@pytest.mark.parametrize("fair", [True, False])
+def test_many_writers_never_see_a_locked_database(tmp_path, fair):
+    path = tmp_path / "torc.db"
+    opening.open_or_create(path).close()
+
+    def write():
+        with opening.open_existing(path, turnstile=fair) as db:
+            for _ in range(100):
+                with db.write():
+                    pass
+            return db.stats.errors == 0 and db.stats.waits.count == 100
+
+    pids = []
+    for _ in range(8):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if write() else 1)
+        pids.append(pid)
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 8
+    with opening.open_read_only(path) as db:
+        assert meta.get(db).commit_seq == 800
+
+
+def test_a_lock_that_is_never_released_is_named_after_a_while(tmp_path, monkeypatch):
+    path = tmp_path / "torc.db"
+    monkeypatch.setattr(database, "LOCK_PATIENCE_S", 0.2)
+    with opening.open_or_create(path, turnstile=False) as holder, opening.open_existing(path, turnstile=False) as other:
+        with holder.write(), pytest.raises(StateError, match="stayed locked"), other.write():
+            pass
+        assert other.stats.errors == 1
+        assert other.stats.retries > 1
+
+
+class TestTurnstile:
+    def test_it_lets_one_through_at_a_time(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(turnstile, "PATIENCE_S", 0.1)
+        first = turnstile.Turnstile(tmp_path / "torc.db")
+        assert first.enter()
+
+        def try_it():
+            return not turnstile.Turnstile(tmp_path / "torc.db").enter()
+
+        assert in_child(try_it), "the second gives up after its patience"
+        first.leave()
+        assert not in_child(try_it)
+        first.close()
+
+    def test_somebody_who_waits_in_front_forever_stops_nobody(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(turnstile, "PATIENCE_S", 0.1)
+        path = tmp_path / "torc.db"
+        opening.open_or_create(path).close()
+        in_front = turnstile.Turnstile(path)
+        in_front.enter()
+        with opening.open_existing(path) as db:
+            began = time.monotonic()
+            with db.write():
+                pass
+            assert 0.1 <= time.monotonic() - began < 5
+
+    def test_its_directory_is_ours_alone_or_not_used(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+        (tmp_path / "run" / "torc-local").mkdir(parents=True)
+        monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "tmp"))
+        (tmp_path / "run" / "torc-local").chmod(0o777)
+        assert not turnstile.Turnstile(tmp_path / "torc.db").enter(), "open to others: not trusted"
+        (tmp_path / "run" / "torc-local").chmod(0o700)
+        through = turnstile.Turnstile(tmp_path / "torc.db")
+        assert through.enter()
+        (made,) = (tmp_path / "run" / "torc-local").iterdir()
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600
+        through.close()
+
+    def test_a_link_in_its_place_is_not_followed(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+        monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "nowhere"))
+        turnstile.Turnstile(tmp_path / "torc.db").close()
+        (made,) = (tmp_path / "torc-local").iterdir()
+        victim = tmp_path / "victim"
+        made.unlink()
+        made.symlink_to(victim)
+        assert not turnstile.Turnstile(tmp_path / "torc.db").enter()
+        assert not victim.exists()
+
+
+class TestHistogram:
+    @given(st.lists(st.floats(1e-7, 200), min_size=1, max_size=200), st.floats(0.01, 1))
+    def test_a_quantile_is_right_within_a_bucket(self, durations, fraction):
+        histogram = Histogram()
+        for duration in durations:
+            histogram.add(duration)
+        exact = sorted(durations)[max(0, -(-int(fraction * 1e9) * len(durations) // 10**9) - 1)]
+        assert histogram.quantile(fraction) >= exact * 0.99 or histogram.quantile(fraction) == histogram.longest_s
+        assert histogram.quantile(fraction) <= max(exact * 1.2, 1.01e-6)
+
+    def test_an_empty_one_says_zero(self):
+        assert Histogram().quantile(0.5) == 0.0
+
+    def test_two_merged_are_one_of_both(self):
+        one, other, both = Histogram(), Histogram(), Histogram()
+        for i in range(1, 50):
+            (one if i % 2 else other).add(i / 1000)
+            both.add(i / 1000)
+        merged = Histogram.merged([one, other])
+        assert merged.counts == both.counts
+        assert merged.longest_s == both.longest_s

@@ -1,0 +1,145 @@
+"""Opening files: ours, others', damaged, from the future; private; never changed by a refusal."""
+
+import os
+import sqlite3
+import stat
+
+import apsw
+import pytest
+
+from tests.support.workflows import Stage, spec_of
+from torc_local.ground.errors import StateError
+from torc_local.store import invariants, migrations, opening, workflows
+
+
+def test_a_new_database_is_private_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        with opening.open_or_create(tmp_path / "new" / "torc.db") as db:
+            Stage(db, spec_of({"a": []}))
+            for path in [*db.path.parent.iterdir(), db.path.parent]:
+                assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    finally:
+        os.umask(before)
+
+
+def test_a_database_is_recognized_by_its_application_id_and_version(tmp_path):
+    with opening.open_or_create(tmp_path / "torc.db") as db:
+        assert db.connection.pragma("application_id") == opening.APPLICATION_ID
+        assert db.connection.pragma("user_version") == migrations.NEWEST
+        assert db.connection.pragma("journal_mode") == "wal"
+        assert db.connection.pragma("foreign_keys") == 1
+
+
+def foreign(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+
+
+BAD = {
+    "another program's": (foreign, "not a torc-local database"),
+    "no database at all": (lambda path: path.write_bytes(b"hello, world\n" * 500), "not a torc-local database"),
+    "a directory": (lambda path: path.mkdir(), "is a directory"),
+    "a pipe": (os.mkfifo, "not a regular file"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("how", [opening.open_or_create, opening.open_existing, opening.open_read_only])
+def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path, kind, how):
+    make, message = BAD[kind]
+    path = tmp_path / "torc.db"
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(StateError, match=message):
+        how(path)
+    assert before is None or path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_database_is_said_to_be_missing(tmp_path):
+    for how in (opening.open_existing, opening.open_read_only):
+        with pytest.raises(StateError, match="there is no database"):
+            how(tmp_path / "torc.db")
+
+
+def test_an_empty_file_is_filled_by_a_creator_and_refused_to_others(tmp_path):
+    """A creator that was killed right after making the file leaves it empty."""
+    path = tmp_path / "torc.db"
+    path.touch()
+    with pytest.raises(StateError, match="it is empty"):
+        opening.open_read_only(path)
+    with opening.open_or_create(path) as db:
+        assert workflows.list_all(db) == []
+
+
+def test_a_newer_version_is_refused_with_both_numbers(tmp_path):
+    path = tmp_path / "torc.db"
+    with opening.open_or_create(path) as db:
+        db.connection.pragma("user_version", migrations.NEWEST + 1)
+    before = path.read_bytes()
+    for how in (opening.open_or_create, opening.open_existing, opening.open_read_only):
+        with pytest.raises(
+            StateError, match=rf"newer version \({migrations.NEWEST + 1}; .*up to {migrations.NEWEST}\)"
+        ):
+            how(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_cut_at_any_length_opens_or_is_refused_and_is_never_made_worse(tmp_path):
+    whole = tmp_path / "whole.db"
+    with opening.open_or_create(whole) as db:
+        stage = Stage(db, spec_of({"a": [], "b": ["a"]}))
+        stage.begin()
+        stage.run_all()
+    content = whole.read_bytes()
+    lengths = {*range(0, 200, 7), *range(200, len(content), 997), *range(4096, len(content), 4096), len(content) - 1}
+    for length in sorted(lengths):
+        cut = tmp_path / f"cut{length}.db"
+        cut.write_bytes(content[:length])
+        assert _look(cut) in ("opened", "refused"), length
+        assert cut.read_bytes() == content[:length]
+
+
+def _look(path):
+    try:
+        with opening.open_read_only(path) as db:
+            invariants.violations(db)
+    except (apsw.Error, StateError) as error:
+        known = error if isinstance(error, StateError) else opening.translated(error, path)
+        return "refused" if isinstance(known, StateError) else repr(error)
+    return "opened"
+
+
+def test_a_symbolic_link_is_not_followed_when_a_database_is_made(tmp_path):
+    target = tmp_path / "target.db"
+    (tmp_path / "torc.db").symlink_to(target)
+    with pytest.raises(StateError):
+        opening.open_or_create(tmp_path / "torc.db")
+    assert not target.exists()
+
+
+class TestMigrations:
+    RUNGS = ("ALTER TABLE event ADD COLUMN severity TEXT",)
+
+    def test_an_older_database_climbs_and_leaves_a_copy(self, tmp_path):
+        with opening.open_or_create(tmp_path / "torc.db") as db:
+            Stage(db, spec_of({"a": []}))
+            migrations.migrate(db, 1, self.RUNGS)
+            assert db.connection.pragma("user_version") == 2
+            db.connection.execute("SELECT severity FROM event").fetchall()
+        copy = tmp_path / "torc.db.v1.bak"
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        with opening.open_read_only(copy) as old:
+            assert len(workflows.list_all(old)) == 1
+
+    def test_a_rung_that_breaks_leaves_the_old_version(self, tmp_path):
+        with opening.open_or_create(tmp_path / "torc.db") as db:
+            with pytest.raises(Exception, match="no such table"):
+                migrations.migrate(db, 1, (*self.RUNGS, "ALTER TABLE nowhere ADD COLUMN x"))
+            assert db.connection.pragma("user_version") == 1
+            assert "severity" not in [row[1] for row in db.connection.execute("PRAGMA table_info(event)")]
+
+    def test_the_top_of_the_ladder_is_the_schema(self):
+        assert len(migrations.RUNGS) + 1 == migrations.NEWEST

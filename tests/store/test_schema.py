@@ -1,0 +1,121 @@
+"""What the database itself refuses, and what it shows to the outside."""
+
+import itertools
+
+import apsw
+import pytest
+
+from tests.support.workflows import Stage, spec_of
+from torc_local.ground.states import CLAIMED, ENDED, FINISHED, MOVES, RETRIABLE, JobStatus
+from torc_local.store import invariants, opening
+
+
+@pytest.fixture
+def stage(db):
+    return Stage(db, spec_of({"a": [], "b": ["a"], "c": [], "d": [], "e": ["c", "d"], "f": ["c", "d"]}))
+
+
+def raw(db, sql, *bindings):
+    return db.connection.execute(sql, bindings).fetchall()
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(JobStatus, JobStatus)))
+def test_the_database_allows_exactly_the_moves_of_the_list(db, before, after):
+    Stage(db, spec_of({"a": []}))
+    raw(db, "PRAGMA ignore_check_constraints = ON")
+    raw(db, "BEGIN")
+    raw(db, "DELETE FROM move")
+    raw(db, "INSERT INTO move SELECT a.status, b.status FROM job_count a, job_count b")
+    raw(db, "UPDATE job SET status = ?", before)
+    raw(db, "DELETE FROM move")
+    db.connection.executemany("INSERT INTO move (before, after) VALUES (?, ?)", sorted(MOVES))
+    if (before, after) in MOVES or before == after:
+        raw(db, "UPDATE job SET status = ?", after)
+    else:
+        with pytest.raises(apsw.ConstraintError, match="illegal move"):
+            raw(db, "UPDATE job SET status = ?", after)
+    raw(db, "ROLLBACK")
+
+
+def test_the_groups_of_states_fit_together():
+    assert set(ENDED) < set(FINISHED)
+    assert set(RETRIABLE) < set(ENDED)
+    assert not set(CLAIMED) & set(FINISHED)
+    assert {before for before, _ in MOVES} | {after for _, after in MOVES} == set(JobStatus) - {JobStatus.DISABLED}
+
+
+@pytest.mark.parametrize(
+    ("sql", "constraint"),
+    [
+        ("UPDATE job SET status = 'pending' WHERE name = 'a'", "claimed_has_runner"),
+        ("UPDATE job SET runner_id = 1 WHERE name = 'a'", "claimed_has_runner"),
+        ("UPDATE job SET blockers = 0 WHERE name = 'b'", "blocked_has_blockers"),
+        ("UPDATE job SET blockers = 1 WHERE name = 'a'", "ready_has_none"),
+        ("UPDATE job SET blockers = -1 WHERE name = 'a'", "blockers"),
+        ("UPDATE job_count SET jobs = -1", "count_not_negative"),
+        ("UPDATE gate SET remaining = -1", "remaining"),
+        ("INSERT INTO dependency VALUES (1, 1)", "after_id"),
+        ("INSERT INTO gate (id, workflow_id, members, remaining) VALUES (7, 1, 1, 1)", "id < 0"),
+        ("UPDATE job SET name = 'a' WHERE name = 'b'", "UNIQUE"),
+        ("UPDATE job SET status = 7 WHERE name = 'a'", "illegal move"),
+        ("INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,3,0,0,0,0,NULL,0,0,0,0)", "completed_is_zero"),
+        ("INSERT INTO attempt VALUES (1,1,1,1,'completed','why',0,0,0,0,0,NULL,0,0,0,0)", "completed_is_zero"),
+        ("INSERT INTO attempt VALUES (99,1,1,1,'failed','x',1,0,0,0,0,NULL,0,0,0,0)", "FOREIGN KEY"),
+        ("INSERT INTO meta VALUES (2, 'x', 'x', 0, 0)", "id = 1"),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_refused(stage, sql, constraint):
+    with pytest.raises(apsw.ConstraintError) as caught:
+        raw(stage.db, sql)
+    assert constraint in str(caught.value)
+
+
+def test_the_public_views_can_be_read_by_anyone(stage):
+    stage.begin()
+    stage.run_all(failing=["c"])
+    with opening.open_read_only(stage.db.path) as reader:
+        views = [name for (name,) in raw(reader, "SELECT name FROM sqlite_schema WHERE type = 'view'")]
+        assert len(views) >= 8
+        for view in views:
+            assert raw(reader, f"SELECT * FROM {view}"), view
+        assert raw(reader, "SELECT count(*) FROM v_results") == [(4,)]
+
+
+DAMAGE = {
+    "counts_match_jobs": "UPDATE job_count SET jobs = jobs + 1 WHERE status = 'ready'",
+    "every_state_is_counted": "DELETE FROM job_count WHERE status = 'ready'",
+    "blockers_match_dependencies": "UPDATE job SET blockers = 5 WHERE name = 'b'",
+    "gates_match_members": "UPDATE gate SET remaining = 1",
+    "dependencies_have_ends": "INSERT INTO dependency VALUES (1, 99)",
+    "completed_has_one_completion": "UPDATE job SET status = 'completed' WHERE name = 'a'",
+    "completion_is_final": "INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,0,0,0,0,0,NULL,0,0,0,0)",
+    "failed_has_a_result": "UPDATE job SET status = 'failed' WHERE name = 'a'",
+    "claims_have_live_runners": "UPDATE job SET status = 'pending', runner_id = 77 WHERE name = 'a'",
+    "running_rows_match_jobs": "INSERT INTO running VALUES (1, 1, 0, 0, 0, 0)",
+    "starts_follow_ends": (
+        "INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,0,50,100,0,0,NULL,0,0,0,0),"
+        " (2,1,1,1,'completed',NULL,0,60,70,0,0,NULL,0,0,0,0)"
+    ),
+    "budget_is_kept": "UPDATE runner SET ended_at = 1, end_reason = 'lost', held_cpus = 1",
+    "ended_run_has_nothing_open": "UPDATE run SET ended_at = 1",
+    "nothing_is_half_put_back": "UPDATE job SET status = 'uninitialized' WHERE name = 'a'",
+    "nothing_claimed_at_rest": "SELECT 1",
+}
+
+
+def test_every_invariant_has_a_damage_that_it_notices():
+    assert set(DAMAGE) == {invariant.name for invariant in invariants.INVARIANTS}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_an_invariant_notices_its_damage(tmp_path, name):
+    with opening.open_or_create(tmp_path / "torc.db") as db:
+        stage = Stage(db, spec_of({"a": [], "b": ["a"], "c": [], "d": [], "e": ["c", "d"], "f": ["c", "d"]}))
+        stage.begin()
+        stage.runner()
+        assert invariants.violations(db) == []
+        raw(db, "DROP TRIGGER job_move")
+        raw(db, "PRAGMA ignore_check_constraints = ON")
+        raw(db, "PRAGMA foreign_keys = OFF")
+        raw(db, DAMAGE[name])
+        assert name in {violation.invariant for violation in invariants.violations(db, at_rest=True)}

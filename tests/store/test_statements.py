@@ -1,0 +1,57 @@
+"""Every statement of the program is valid, typed by its row, and reads no more than it must."""
+
+import importlib
+import pkgutil
+import re
+
+import apsw.ext
+import pytest
+
+import torc_local.store
+from torc_local.store import opening, reclaiming, registry, unblocking
+
+for module in pkgutil.iter_modules(torc_local.store.__path__):
+    importlib.import_module(f"torc_local.store.{module.name}")
+
+ALL = sorted(registry.STATEMENTS.values(), key=lambda statement: statement.name)
+
+# Read whole on purpose: a temporary table holds one batch, carray() an argument, "meta" one row, "b" and "l" are names
+# of such a batch inside a statement.
+SMALL = {"batch", "b", "hit", "l", "left_before", "member", "meta", "carray", "e", "CONSTANT"}
+
+
+def bindings_for(sql):
+    """As many nothings as the statement has parameters."""
+    numbered = [int(n) for n in re.findall(r"\?(\d+)", sql)]
+    return [None] * (max(numbered, default=0) + len(re.findall(r"\?(?!\d)", sql)))
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    with opening.open_or_create(tmp_path_factory.mktemp("statements") / "torc.db") as opened:
+        unblocking.prepare(opened)
+        reclaiming.prepare_restart(opened)
+        yield opened
+
+
+def test_there_are_statements_and_hot_ones():
+    assert len(ALL) > 60
+    assert sum(statement.hot for statement in ALL) > 30
+
+
+@pytest.mark.parametrize("statement", ALL, ids=lambda statement: statement.name)
+def test_a_statement_prepares_and_its_columns_are_those_of_its_row(db, statement):
+    info = apsw.ext.query_info(db.connection, statement.sql, bindings=bindings_for(statement.sql))
+    row = getattr(statement.make, "__self__", None)
+    if row is not None:
+        assert len(info.description) == len(row._fields)
+    elif statement.make is registry._no_row:
+        assert info.description == ()
+
+
+@pytest.mark.parametrize("statement", [s for s in ALL if s.hot], ids=lambda statement: statement.name)
+def test_a_hot_statement_scans_no_table_that_grows(db, statement):
+    explain = "EXPLAIN QUERY PLAN " + statement.sql
+    for row in db.connection.execute(explain, bindings_for(statement.sql)).fetchall():
+        match = re.match(r"SCAN (?:temp\.)?(\w+)", row[3])
+        assert match is None or match[1] in SMALL, row[3]

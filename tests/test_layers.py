@@ -1,0 +1,53 @@
+"""A layer imports only what is drawn below it in ARCHITECTURE.md; a third-party package is imported in one layer."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "torc_local"
+
+BELOW = {
+    "ground": set(),
+    "spec": {"ground"},
+    "store": {"ground"},
+    "engine": {"store", "ground"},
+    "report": {"engine", "store", "ground"},
+    "process": {"engine", "store", "ground"},
+    "cli": {"report", "process", "engine", "store", "spec", "ground"},
+}
+PACKAGES = {"yaml": "spec", "apsw": "store", "psutil": "process", "typer": "cli", "tqdm": "cli"}
+
+# The one translator between two strangers; the places where a process ends and an SQLite error becomes a sentence; and
+# those that say which SQLite this is.
+ALSO = {
+    "report/health.py": {"apsw"},
+    "engine/admit.py": {"spec"},
+    "process/workers.py": {"apsw"},
+    "cli/main.py": {"apsw"},
+    "cli/looking.py": {"apsw"},
+}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_lies_below_it(path):
+    name = str(path.relative_to(ROOT))
+    layer = name.split("/", maxsplit=1)[0] if "/" in name else "cli"  # __init__ and __main__ are the front door
+    for imported in imports(path):
+        first, _, rest = imported.partition(".")
+        if first == "torc_local":
+            other = rest.split(".")[0]
+            allowed = BELOW[layer] | {layer} | ALSO.get(name, set())
+            assert other in allowed or other in ("", "__version__"), f"{name} imports {imported}"
+        elif first not in sys.stdlib_module_names:
+            assert PACKAGES.get(first) == layer or first in ALSO.get(name, set()), f"{name} imports {imported}"
