@@ -229,9 +229,9 @@ class _Supervisor:
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
         db = self._db()
-        for runner in runners.alive(db, self._info.workflow_id):
-            if runner.pid == process.pid and runner.node_id == self._setups[0].node_id:
-                recover(db, runner, why=_death(process.exitcode))
+        for row in runners.alive(db, self._info.workflow_id):
+            if row.pid == process.pid and row.node_id == self._setups[0].node_id:
+                recover(db, row, why=_death(process.exitcode))
 
     def _may_restart(self) -> bool:
         """Whether a dead process gets a successor: not when they die again and again while nothing gets done."""
