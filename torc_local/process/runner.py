@@ -74,6 +74,7 @@ class Runner:
         self._metrics = RunnerMetrics(db.stats)
         self._pause = Pause()
         self._seen_version = -1  # data_version when there was nothing to claim
+        self._counted_version = -1  # data_version when something was left to wait for
         self._turned = clock.monotonic()  # last transaction
         self._looked = self._turned  # last look at the canceled flag
         self._stopping = False
@@ -208,6 +209,7 @@ class Runner:
         )
         done = turn(self._db, self._me, wish, at=clock.utc(now))
         self._turned = clock.monotonic()
+        self._counted_version = -1  # our own commits do not change what we see as data_version
         self._policy.saw_transaction(self._db.stats.last_held_s)
         self._metrics.turned(settled=done.settled, claimed=len(done.batches))
         if done.settled:
@@ -222,9 +224,13 @@ class Runner:
 
     def _nothing_left(self) -> bool:
         """Whether no job of the workflow can still come to this runner."""
+        version = self._db.data_version
+        if version == self._counted_version:
+            return False
         counts = workflows.counts(self._db, self._me.workflow_id)
         if all(status in FINISHED for status in counts):
             return True
+        self._counted_version = version
         if not self._me.by_resources or set(counts) - {*FINISHED, JobStatus.READY, JobStatus.BLOCKED}:
             return False
         # Only ready and blocked jobs are left, nobody runs anything, and what is ready did not fit an empty node.

@@ -221,7 +221,9 @@ CREATE TABLE attempt (
     started_at        REAL    NOT NULL,
     ended_at          REAL    NOT NULL,
     cpu_s             REAL    NOT NULL,                      -- user and system, with waited-for children (wait4)
-    peak_memory_bytes INTEGER NOT NULL,                      -- largest resident set of one process of it (wait4)
+    -- Largest resident set of one process of it (wait4). Never below the size of the runner, about 30 MiB: until it
+    -- executes its program, a child is a copy of the runner, and the kernel counts that.
+    peak_memory_bytes INTEGER NOT NULL,
     segment_id        INTEGER,                               -- where its output is; NULL when there is none
     stdout_start      INTEGER NOT NULL DEFAULT 0,
     stdout_bytes      INTEGER NOT NULL DEFAULT 0,
