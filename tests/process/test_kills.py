@@ -5,16 +5,8 @@ import signal
 
 import pytest
 
-from tests.process.running import Place, finished, wait_for
+from tests.process.running import finished, wait_for
 from torc_local.ground import faults
-
-
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
-    yield made
-    assert made.violations() == []
-    assert made.leftovers() == []
 
 
 def workflow(place, length):

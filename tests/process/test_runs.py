@@ -2,16 +2,7 @@
 
 import pytest
 
-from tests.process.running import Place, finished, wait_for
-
-
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
-    yield made
-    if made.db_path.exists():
-        assert made.violations() == []
-        assert made.leftovers() == []
+from tests.process.running import finished, wait_for
 
 
 def numbers(count):

@@ -4,18 +4,10 @@ import signal
 
 import pytest
 
-from tests.process.running import Place, finished, wait_for
+from tests.process.running import finished, wait_for
 from torc_local.engine.cancel import cancel
 from torc_local.ground import clock
 from torc_local.store import opening
-
-
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
-    yield made
-    assert made.violations() == []
-    assert made.leftovers() == []
 
 
 def running(place, count=1):

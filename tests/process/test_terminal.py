@@ -11,15 +11,7 @@ import time
 
 import pytest
 
-from tests.process.running import Place, wait_for
-
-
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
-    yield made
-    assert made.violations() == []
-    assert made.leftovers() == []
+from tests.process.running import wait_for
 
 
 class Terminal:
