@@ -26,10 +26,11 @@ def test_a_zombie_counts_as_dead():
 
 def test_an_earlier_boot_of_this_machine_is_known():
     here = machine.this_machine()
-    id_, _, _ = here.boot_id.partition(":")
-    assert machine.same_machine_rebooted(f"{id_}:another-boot", here.hostname)
+    id_, boot, _ = here.boot_id.split(":", 2)
+    assert machine.same_machine_rebooted(f"{id_}:another-boot:pid:[1]", here.hostname)
     assert not machine.same_machine_rebooted(here.boot_id, here.hostname)
-    assert not machine.same_machine_rebooted(f"{id_}:another-boot", "another-host")
+    assert not machine.same_machine_rebooted(f"{id_}:another-boot:pid:[1]", "another-host")
+    assert not machine.same_machine_rebooted(f"{id_}:{boot}:pid:[1]", here.hostname), "another container, not a reboot"
 
 
 def test_given_capacity_overrides_what_is_found():

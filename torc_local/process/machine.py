@@ -34,14 +34,22 @@ def this_machine(*, cpus: int | None = None, memory_bytes: int | None = None, gp
 
 
 def boot_id() -> str:
-    """Machine-id and boot id: the same for two processes exactly when they share a running kernel."""
-    return f"{_line('/etc/machine-id')}:{_line('/proc/sys/kernel/random/boot_id')}"
+    """Machine-id, boot id and pid namespace: the same for two processes exactly when they can see each other's pids.
+
+    Containers on one machine share its boot id, and may share a machine-id, but not their pids.
+    """
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return f"{_line('/etc/machine-id')}:{_line('/proc/sys/kernel/random/boot_id')}:{namespace}"
 
 
 def same_machine_rebooted(boot: str, hostname: str) -> bool:
     """Whether these name an earlier boot of this machine, so that none of its processes can be left."""
-    machine, _, _ = boot.partition(":")
-    return hostname == socket.gethostname() and boot != boot_id() and machine == _line("/etc/machine-id")
+    machine, booted, *_ = [*boot.split(":"), ""]
+    here, now, *_ = boot_id().split(":")
+    return hostname == socket.gethostname() and machine == here and booted != now
 
 
 def start_of(pid: int) -> int | None:

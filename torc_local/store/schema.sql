@@ -137,7 +137,7 @@ CREATE TABLE ended (
 CREATE TABLE node (
     id           INTEGER PRIMARY KEY,
     hostname     TEXT    NOT NULL,
-    boot_id      TEXT    NOT NULL,                           -- machine-id and boot id: a host name is not an identity
+    boot_id      TEXT    NOT NULL,                           -- machine-id, boot id, pid namespace: a host name is no identity
     num_cpus     INTEGER NOT NULL,
     memory_bytes INTEGER NOT NULL,
     num_gpus     INTEGER NOT NULL,
