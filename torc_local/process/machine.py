@@ -39,7 +39,7 @@ def boot_id() -> str:
     Containers on one machine share its boot id, and may share a machine-id, but not their pids.
     """
     try:
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         namespace = ""
     return f"{_line('/etc/machine-id')}:{_line('/proc/sys/kernel/random/boot_id')}:{namespace}"
