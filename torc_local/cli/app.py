@@ -50,21 +50,35 @@ app = typer.Typer(
 _report = typer.Typer(rich_markup_mode=None, help="Figures of a run: scale.")
 app.add_typer(_report, name="report")
 
+#: The largest number that an option takes: what SQLite cannot hold is a slip of the fingers.
+_MOST = 1_000_000_000
+
 # The variable TORC_LOCAL_DB is read in place.py, which also needs it for hints.
 _Database = Annotated[
     Path | None,
-    typer.Option("--db", metavar="PATH", help="Database.  [env: TORC_LOCAL_DB; default: torc_output/torc.db]"),
+    typer.Option(
+        "--db",
+        metavar="PATH",
+        readable=False,  # whether it is, is found out when it is opened, and told with what to do about it
+        help="Database.  [env: TORC_LOCAL_DB; default: torc_output/torc.db]",
+    ),
 ]
 _Format = Annotated[
     Format | None, typer.Option("-f", "--format", help="Answer for people or for programs.  [default: table]")
 ]
 _Workflow = Annotated[str | None, typer.Argument(metavar="TARGET", help="Id of a workflow, or a database.")]
 _Spec = Annotated[str, typer.Argument(metavar="SPEC", help="Workflow file (YAML or JSON); - is standard input.")]
-_Limit = Annotated[int | None, typer.Option("-l", "--limit", min=0, metavar="N", help="At most so many lines.")]
+_Limit = Annotated[
+    int | None, typer.Option("-l", "--limit", min=0, max=_MOST, metavar="N", help="At most so many lines.")
+]
 _OutputDir = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output-dir", metavar="DIR", help="Where output of jobs goes.  [default: beside the database]"
+        "-o",
+        "--output-dir",
+        metavar="DIR",
+        readable=False,
+        help="Where output of jobs goes.  [default: beside the database]",
     ),
 ]
 
@@ -161,7 +175,8 @@ def run(
         typer.Option("--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: up to 64]"),
     ] = None,
     cpus: Annotated[
-        int | None, typer.Option("--cpus", "--num-cpus", min=1, metavar="N", help="CPUs to use.  [default: all]")
+        int | None,
+        typer.Option("--cpus", "--num-cpus", min=1, max=_MOST, metavar="N", help="CPUs to use.  [default: all]"),
     ] = None,
     memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use, such as 64g.")] = None,
     memory_gb: Annotated[float | None, typer.Option("--memory-gb", hidden=True)] = None,
@@ -287,7 +302,10 @@ def jobs(
 
 _Job = Annotated[str, typer.Argument(metavar="JOB", help="Name or id of a job.")]
 _InWorkflow = Annotated[
-    int | None, typer.Option("-w", "--workflow", metavar="ID", help="The workflow, when several have such a job.")
+    int | None,
+    typer.Option(
+        "-w", "--workflow", min=0, max=_MOST, metavar="ID", help="The workflow, when several have such a job."
+    ),
 ]
 
 
@@ -310,7 +328,8 @@ def logs(
     context: typer.Context,
     name: _Job,
     attempt: Annotated[
-        int | None, typer.Option("--attempt", min=1, metavar="N", help="This attempt.  [default: the newest]")
+        int | None,
+        typer.Option("--attempt", min=1, max=_MOST, metavar="N", help="This attempt.  [default: the newest]"),
     ] = None,
     workflow: _InWorkflow = None,
     database: _Database = None,

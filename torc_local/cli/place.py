@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ _SPEC_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".json5", ".kdl"})
 _DATABASE_SUFFIXES = frozenset({".db", ".sqlite", ".sqlite3"})
 _MAGIC = b"SQLite format 3\0"
 _LISTED = 10
+_MOST_DIGITS = 18  # of an id: SQLite has 63 bits
 
 _last = OUTPUT_DIR / FILE_NAME
 
@@ -38,17 +40,18 @@ def target(word: str | None) -> Target:
         return Target()
     if word == "-":
         return Target(spec=word)
-    if word.isascii() and word.isdigit():
-        return Target(workflow_id=int(word))
+    if (number := _number(word)) is not None:
+        return Target(workflow_id=number)
     path = Path(word)
     if path.suffix.lower() in _SPEC_SUFFIXES:
         return Target(spec=word)
     if path.suffix.lower() in _DATABASE_SUFFIXES:
         return Target(database=path)
-    if path.is_dir() and (path / FILE_NAME).exists():
-        return Target(database=path / FILE_NAME)
-    if path.exists():
-        return Target(database=path) if _is_database(path) else Target(spec=word)
+    with suppress(OSError):  # a word that is too long to be a path is none
+        if path.is_dir() and (path / FILE_NAME).exists():
+            return Target(database=path / FILE_NAME)
+        if path.exists():
+            return Target(database=path) if _is_database(path) else Target(spec=word)
     raise InputError(
         f"'{word}' is neither a file nor the id of a workflow", hint="torc-local list shows the workflows and their ids"
     )
@@ -111,11 +114,17 @@ def job(db: Database, word: str, workflow_id: int | None) -> int:
     if named:
         ids = ", ".join(f"{job_id} (workflow {of})" for job_id, of in named[:_LISTED])
         raise InputError(f"several workflows have a job '{word}'", hint=f"say which with -w WORKFLOW, or by id: {ids}")
-    if word.isascii() and word.isdigit() and reading.job_exists(db, int(word)):
-        return int(word)
+    number = _number(word)
+    if number is not None and reading.job_exists(db, number):
+        return number
     near = difflib.get_close_matches(word, reading.names_like(db, word), n=1, cutoff=0.7)
     hint = f"did you mean '{near[0]}'?" if near else f"{command(db.path)} jobs lists them"
     raise InputError(f"there is no job '{word}' in {db.path}", hint=hint)
+
+
+def _number(word: str) -> int | None:
+    """The id that a word may be; what is too long for the database is none."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS else None
 
 
 def _listed(known: list[WorkflowRow]) -> str:

@@ -1,11 +1,13 @@
 """``run``: from what was asked for to a supervisor at work, and what to say when it is done."""
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from torc_local.cli import answer, changing, place, progress
-from torc_local.ground.errors import ExitCode, InputError
+from torc_local.ground.errors import ExitCode, InputError, StateError
 from torc_local.ground.units import parse_memory
 from torc_local.process.supervisor import Options
 from torc_local.process.supervisor import run as supervise
@@ -43,6 +45,8 @@ def run_target(request: Request) -> int:
             "--fresh makes a new workflow from a file, and none is named", hint="torc-local run FILE --fresh"
         )
     path = place.database(request.database, target.database, _home(request.output_dir, target))
+    if request.output_dir is not None and request.output_dir != path.parent:
+        _check_output(request.output_dir / "stdio")
     if target.spec is not None:
         loaded = changing.read_file(target.spec)
         with opening.open_or_create(path, turnstile=request.turnstile) as db:
@@ -73,6 +77,16 @@ def _home(output_dir: Path | None, target: place.Target) -> Path | None:
     if output_dir is None or target.spec is not None or (output_dir / place.FILE_NAME).exists():
         return output_dir
     return None
+
+
+def _check_output(directory: Path) -> None:
+    """Raise StateError when job output cannot go there, before a workflow is stored that could not run."""
+    with suppress(OSError):
+        there = next(place for place in (directory, *directory.absolute().parents) if place.exists())
+        if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+            return
+        why = "permission denied" if there.is_dir() else "not a directory"
+        raise StateError(f"cannot write job output to {directory}: {why}", hint="choose another directory with -o DIR")
 
 
 def _conclude(path: Path, workflow_id: int, request: Request, code: int) -> None:

@@ -7,6 +7,7 @@ bash runs it.
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,11 +31,15 @@ _BUILTINS = frozenset(
 )
 
 
+# Commands are UTF-8, whatever the locale (Python would encode them by it, and fail at letters that it lacks).
+_SPEAKS_UTF8 = sys.getfilesystemencoding() == "utf-8"
+
+
 class Argv(NamedTuple):
     """A program's path and its words, of which the first is the name it is called by."""
 
     path: str
-    words: list[str]
+    words: list[str] | list[bytes]
 
 
 class Interpreter:
@@ -53,7 +58,7 @@ class Interpreter:
 
     def shell(self, command: str) -> Argv:
         """The command through bash."""
-        return Argv(self._bash, ["bash", "-c", command])
+        return Argv(self._bash, _encoded(["bash", "-c", command]))
 
     def script(self, file: Path) -> Argv:
         """A command that was written to a file because it is too long for an argument."""
@@ -68,7 +73,7 @@ class Interpreter:
         # bash's echo and /bin/echo differ only in options (the pattern lets no backslash through).
         if path is None or (words[0] == "echo" and "-" in command):
             return None
-        return Argv(path, [w[1:-1] if w[0] in "'\"" else w for w in words] if quoted else words)
+        return Argv(path, _encoded([w[1:-1] if w[0] in "'\"" else w for w in words] if quoted else words))
 
     def _where(self, program: str) -> str | None:
         """The program's path; None when there is none, or when bash would not run it under this name."""
@@ -77,3 +82,7 @@ class Interpreter:
             for_bash = not _BARE.fullmatch(program) or program in _BUILTINS
             self._found[program] = None if for_bash else shutil.which(program, path=self._path)
         return self._found[program]
+
+
+def _encoded(words: list[str]) -> list[str] | list[bytes]:
+    return words if _SPEAKS_UTF8 else [word.encode() for word in words]

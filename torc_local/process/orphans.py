@@ -51,12 +51,16 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def kill_descendants(root: int) -> int:
-    """Kill everything below ``root``, looking again until nothing is left; how many there were."""
+def kill_descendants(root: int, *, patience_s: float = 10.0) -> int:
+    """Kill everything below ``root``, looking again until nothing is left; how many there were.
+
+    What hangs in the kernel (a dead network file system) does not die: after a while it is left behind.
+    """
     killed: set[int] = set()
+    until = time.monotonic() + patience_s
     while True:
         found = descendants(root)
-        if not found:
+        if not found or time.monotonic() > until:
             return len(killed)
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):

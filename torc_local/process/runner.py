@@ -25,7 +25,7 @@ from torc_local.engine.batch import BatchPolicy
 from torc_local.engine.turn import INTERRUPTED, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.states import FINISHED, JobStatus
-from torc_local.process import segments, spawn
+from torc_local.process import orphans, segments, spawn
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
 from torc_local.process.metrics import RunnerMetrics
@@ -235,6 +235,10 @@ class Runner:
             return False
         # Only ready and blocked jobs are left, nobody runs anything, and what is ready did not fit an empty node.
         return stuck(self._db, self._me)
+
+    def end_leftovers(self) -> None:
+        """End what its jobs left in other groups and sessions: for when the supervisor, which adopts it, is gone."""
+        orphans.end_all(orphans.with_entry(spawn.RUNNER_VARIABLE, f"{self._setup.token}.{self._me.runner_id}"))
 
     def close(self, reason: str) -> None:
         """Write the last figures and close the runner's row, in one transaction."""

@@ -146,7 +146,7 @@ class Slots:
         Returns SIGCHLD, the signal, or None, in this order.
         """
         while True:
-            kind = inbox.wait(due - clock.monotonic())
+            kind = inbox.wait_until(due)
             if kind != signal.SIGCHLD:
                 return kind
             if self._reap():

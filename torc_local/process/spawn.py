@@ -17,8 +17,9 @@ from torc_local.store.jobs import Claim
 TOKEN_VARIABLE = "TORC_LOCAL_TOKEN"  # noqa: S105 - not a secret
 RUNNER_VARIABLE = "TORC_LOCAL_RUNNER"
 
-# exec refuses these files, and bash knows what to do or what to say: a script without its first line, for example.
-_BASH_KNOWS = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
+# There is no room for another process. All else is about the file, and bash knows what to do or what to say about it:
+# a script without its first line, a program that is just being written, more words than the kernel takes.
+_NO_ROOM = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 class Task(NamedTuple):
@@ -55,8 +56,9 @@ class Spawner:
             **os.environb,
             b"TORC_WORKFLOW_ID": b"%d" % workflow_id,
             b"TORC_RUN_ID": b"%d" % run_id,
-            b"TORC_OUTPUT_DIR": os.fsencode(output_dir),
-            b"TORC_LOCAL_DB": os.fsencode(db_path),
+            # Absolute, for jobs that change their directory.
+            b"TORC_OUTPUT_DIR": os.fsencode(output_dir.absolute()),
+            b"TORC_LOCAL_DB": os.fsencode(db_path.absolute()),
             RUNNER_VARIABLE.encode(): f"{token}.{runner_id}".encode(),
         }
         self._to_default = [int(kind) for kind in to_default]
@@ -89,7 +91,7 @@ class Spawner:
         try:
             return self._start(task.argv, files)
         except OSError as error:
-            if error.errno not in _BASH_KNOWS:
+            if error.errno in _NO_ROOM or task.script is not None:
                 raise _cannot_start(error) from error
         try:
             return self._start(self._interpreter.shell(task.claim.command), files)

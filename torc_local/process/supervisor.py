@@ -13,6 +13,7 @@ Crash table: what a SIGKILL leaves (ground/faults.py).
 import gc
 import multiprocessing
 import os
+import resource
 import signal
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -24,7 +25,7 @@ from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.states import FINISHED
 from torc_local.process import kernel, machine, orphans, outlook, runner, segments
 from torc_local.process.coordinator import Post
-from torc_local.process.inbox import Inbox
+from torc_local.process.inbox import Inbox, heeded
 from torc_local.process.recovery import recover, recover_dead
 from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
@@ -37,6 +38,9 @@ MOST_RUNNERS = 64
 
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
+
+#: Files that a process of ours may have open besides two for each slot (a runner) or one for each runner (we).
+_OTHER_FILES = 64
 
 #: Processes that died this often (times runners) while nothing got done are not started again.
 _MOST_DEATHS = 5
@@ -61,7 +65,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
 
     Raises StateError or InputError before anything was started; afterwards every trouble ends in an exit code.
     """
-    inbox = Inbox((signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, *heeded((signal.SIGINT, signal.SIGHUP))))
     kernel.adopt_orphans()
     here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=options.gpus)
     segments.directory(options.output_dir)
@@ -84,7 +88,7 @@ def _plan(
 ) -> tuple[list[Setup], RunInfo]:
     by_resources = options.jobs is None
     slots = max(here.num_cpus, 1) if options.jobs is None else options.jobs
-    count = min(options.runners or min(slots, MOST_RUNNERS), slots)
+    count = _number_of_runners(slots, options.runners)
     with db.write():
         node_id = runners.register_node(db, **here._asdict())
     workflow = workflows.get(db, workflow_id)
@@ -126,6 +130,21 @@ def _plan(
     return setups, info
 
 
+def _number_of_runners(slots: int, asked: int | None) -> int:
+    """How many runners share the slots: enough that each can open its files, and not more than we can hold."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max((allowed - _OTHER_FILES) // 2, 1)
+    count = min(asked or max(MOST_RUNNERS, -(-slots // most)), slots, max(allowed - _OTHER_FILES, 1))
+    each = -(-slots // count)
+    if each > most:
+        raise InputError(
+            f"{count} runner{'' if count == 1 else 's'} cannot run {slots:,} jobs at once: each would need "
+            f"{2 * each:,} open files for their output, and may have {allowed:,}",
+            hint=f"--runners {-(-slots // most)}, or a higher limit (ulimit -n)",
+        )
+    return count
+
+
 class _Supervisor:
     def __init__(
         self,
@@ -159,7 +178,6 @@ class _Supervisor:
     def main(self) -> ExitCode:
         try:
             self._fork(self._setups)
-            self._explanations += outlook.too_large(self._db(), self._info.workflow_id, self._setups[0])
             while self._runners:
                 self._wait()
                 self._look()
@@ -186,17 +204,31 @@ class _Supervisor:
                 kwargs={"turnstile": self._options.turnstile},
                 name="coordinator",
             )
-            self._coordinator.start()
+            if not self._start(self._coordinator):
+                self._coordinator = None
+                return
         for setup in setups:
             process = context.Process(target=run_runner, args=(setup, parent), name="runner")
-            process.start()
+            if not self._start(process):
+                return
             self._runners[process] = setup
         faults.reach("supervisor.forked")
+
+    def _start(self, process: ForkProcess) -> bool:
+        """Start a process; when this machine has no room for it, those that are there do what they can."""
+        try:
+            process.start()
+        except OSError as error:
+            self._trouble = ExitCode.STATE
+            why = os.strerror(error.errno or 0).lower()
+            self._explanations.append(f"cannot start more processes: {why} (ulimit -u, ulimit -n)")
+            return False
+        return True
 
     def _wait(self) -> None:
         until = clock.monotonic() + TICK_S
         while True:
-            kind = self._inbox.wait(until - clock.monotonic())
+            kind = self._inbox.wait_until(until)
             if kind is None:
                 return
             if kind == signal.SIGCHLD:
@@ -223,6 +255,10 @@ class _Supervisor:
             orphaned = self._open() and self._may_restart()
         if self._stop_count == 0 and self._trouble is None and (again or orphaned):
             self._fork(again)
+        if self._coordinator is None and self._trouble is not None and self._insist_at is None:
+            # What is blocked would stay so, and runners would wait for it.
+            self._signal_runners(signal.SIGTERM)
+            self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
         workers = {process.pid for process in [*self._runners, self._coordinator] if process is not None}
         orphans.reap_adopted({pid for pid in workers if pid is not None})
 
@@ -269,7 +305,9 @@ class _Supervisor:
         else:
             self._watcher.stopping("stopping now: ending running jobs")
             self._signal_runners(signal.SIGQUIT)
-            self._insist_at = clock.monotonic() + runner.INSIST_S
+            # Whoever goes on pressing Ctrl-C must not put it off.
+            soon = clock.monotonic() + runner.INSIST_S
+            self._insist_at = soon if self._insist_at is None else min(self._insist_at, soon)
 
     def _signal_runners(self, kind: signal.Signals) -> None:
         for process in self._runners:
@@ -316,9 +354,12 @@ class _Supervisor:
         self._tell_events(db)
         workflow = workflows.get(db, self._info.workflow_id)
         counts = workflows.counts(db, self._info.workflow_id)
-        if workflow is not None and workflow.is_canceled:
+        too_large = outlook.too_large(db, self._info.workflow_id, self._setups[0])
+        self._explanations += too_large
+        canceled = workflow is not None and bool(workflow.is_canceled)
+        if canceled:
             self._explanations.append("the workflow was canceled")
-        code = self._code(counts, canceled=bool(workflow is not None and workflow.is_canceled))
+        code = self._code(counts, canceled=canceled, too_large=bool(too_large))
         outcome = Outcome(
             code, counts, self._info.total, clock.monotonic() - self._began, tuple(dict.fromkeys(self._explanations))
         )
@@ -331,7 +372,7 @@ class _Supervisor:
         db = self._db()
         return set(workflows.counts(db, self._info.workflow_id)) <= set(FINISHED)
 
-    def _code(self, counts: dict[str, int], *, canceled: bool) -> ExitCode:
+    def _code(self, counts: dict[str, int], *, canceled: bool, too_large: bool) -> ExitCode:
         finished = set(counts) <= set(FINISHED)
         if finished and set(counts) <= {"completed", "disabled"}:
             return ExitCode.OK
@@ -339,9 +380,9 @@ class _Supervisor:
             return ExitCode.INTERRUPTED if self._stop_signal == signal.SIGINT else ExitCode.TERMINATED
         if self._trouble is not None:
             return self._trouble
-        if canceled:
+        if canceled or not (finished or too_large):
+            # In the last case somebody told the runners to stop, and not us.
             return ExitCode.INCOMPLETE
-        # Not finished, not stopped: what is left fits no node, which is named in the explanations.
         return ExitCode.FAILED
 
 

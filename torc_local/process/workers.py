@@ -24,10 +24,10 @@ def run_runner(setup: Setup, parent: int) -> None:
     """Be a runner; does not return."""
     # QUIT, not TERM: without its supervisor a runner ends its jobs at once and gives back what it holds.
     kernel.die_with_parent(parent, signal.SIGQUIT)
-    _be(setup.db_path, setup.workflow_id, lambda db: _runner(db, setup), turnstile=setup.turnstile)
+    _be(setup.db_path, setup.workflow_id, lambda db: _runner(db, setup, parent), turnstile=setup.turnstile)
 
 
-def _runner(db: Database, setup: Setup) -> None:
+def _runner(db: Database, setup: Setup, parent: int) -> None:
     runner = Runner(db, setup)
     reason = "failed"
     try:
@@ -36,6 +36,8 @@ def _runner(db: Database, setup: Setup) -> None:
         reason = "lost"  # written by who declared us dead; closing again changes nothing
         raise
     finally:
+        if os.getppid() != parent:
+            runner.end_leftovers()
         if reason != "failed":
             runner.close(reason)
 
