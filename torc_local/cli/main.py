@@ -7,8 +7,6 @@ Nothing heavy is imported here; ``-V`` answers before the command line library i
 import io
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -63,8 +61,8 @@ def _occupy_standard_streams() -> None:
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
         pass
     os.close(fd)
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
-    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _leave() -> None:
@@ -99,17 +97,10 @@ def _unexpected(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
         where = f"{error.filename}: " if error.filename else ""
         return _explain(StateError(f"{where}{error.strerror.lower()}"))
-    _say(f"error: internal error, a bug in {PROGRAM}; please report it with {_save_traceback()}")
+    from torc_local.ground.bugs import save_traceback
+
+    _say(f"error: internal error, a bug in {PROGRAM}; please report it with {save_traceback()}")
     return ExitCode.INTERNAL
-
-
-def _save_traceback() -> Path:
-    """Write the traceback of the current exception to a private file; its path."""
-    fd, name = tempfile.mkstemp(prefix=f"{PROGRAM}-error-", suffix=".txt")
-    with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"{PROGRAM} {__version__}, Python {sys.version}\n")
-        traceback.print_exc(file=file)
-    return Path(name)
 
 
 def _say(text: str) -> None:

@@ -27,7 +27,9 @@ _OBJECT_S = 1.0
 _RATE_S = 10.0
 
 #: Events that are shown as they happen.
-_SHOWN = frozenset({"job_failed", "job_terminated", "runner_lost", "process_failed", "workflow_canceled"})
+_SHOWN = frozenset(
+    {"job_failed", "job_terminated", "job_too_large", "runner_lost", "process_failed", "workflow_canceled"}
+)
 
 
 def watcher(style: str, stream: TextIO) -> Watcher:

@@ -68,6 +68,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, *heeded((signal.SIGINT, signal.SIGHUP))))
     kernel.adopt_orphans()
     here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=options.gpus)
+    _number_of_runners(_slots(options, here), options.runners)  # refuses before anything is written
     segments.directory(options.output_dir)
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
         recover_dead(db, workflow_id)
@@ -80,14 +81,24 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
             watcher.ended(Outcome(code, counts, info.total, 0.0, ()))
             return code
         last_event = events.last_id(db, workflow_id)
+        _name_too_large(db, workflow_id, setups[0])
     return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event).main()
+
+
+def _name_too_large(db: Database, workflow_id: int, setup: Setup) -> None:
+    """Say at the start which jobs can never run here: nobody should learn it after a night."""
+    sentences = outlook.too_large(db, workflow_id, setup)
+    if sentences:
+        with db.write():
+            for sentence in sentences:
+                events.record(db, workflow_id, at=clock.now(), kind="job_too_large", message=sentence)
 
 
 def _plan(
     db: Database, db_path: Path, workflow_id: int, options: Options, here: machine.Machine, beginning: Beginning
 ) -> tuple[list[Setup], RunInfo]:
     by_resources = options.jobs is None
-    slots = max(here.num_cpus, 1) if options.jobs is None else options.jobs
+    slots = _slots(options, here)
     count = _number_of_runners(slots, options.runners)
     with db.write():
         node_id = runners.register_node(db, **here._asdict())
@@ -128,6 +139,10 @@ def _plan(
         by_resources=by_resources,
     )
     return setups, info
+
+
+def _slots(options: Options, here: machine.Machine) -> int:
+    return max(here.num_cpus, 1) if options.jobs is None else options.jobs
 
 
 def _number_of_runners(slots: int, asked: int | None) -> int:

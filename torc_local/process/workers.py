@@ -2,8 +2,6 @@
 
 import os
 import signal
-import tempfile
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +10,7 @@ import apsw
 
 from torc_local.engine.turn import Fenced
 from torc_local.ground import clock
+from torc_local.ground.bugs import save_traceback
 from torc_local.ground.errors import ExitCode, StateError, TorcLocalError
 from torc_local.process import kernel
 from torc_local.process.coordinator import Coordinator, Post
@@ -72,14 +71,6 @@ def _be(db_path: Path, workflow_id: int, work: Callable[[Database], None], *, tu
         code = ExitCode.INTERNAL
         _say(console, f"internal error, a bug in torc-local; details: {save_traceback()}", None)
     os._exit(code)
-
-
-def save_traceback() -> Path:
-    """Write the traceback of the current exception to a private file; its path."""
-    fd, name = tempfile.mkstemp(prefix="torc-local-error-", suffix=".txt")
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        traceback.print_exc(file=file)
-    return Path(name)
 
 
 def _note(db: Database, workflow_id: int, message: str, console: int) -> None:
