@@ -104,3 +104,16 @@ def test_a_stop_at_any_moment_of_a_run_resumes_to_completion(place, delay):
     assert stopped["code"] in (0, 130)
     assert place.run(8)["counts"] == {"completed": 1200}
     assert set(place.lines().values()) == {1}, "a gentle stop repeats nothing"
+
+
+def test_a_job_that_failed_by_itself_just_before_a_cancel_has_failed(place):
+    place.write(
+        {"name": "bad", "command": place.append("bad", "exit 3"), "priority": 1},
+        {"name": "long", "command": place.append("long", "sleep 300")},
+    )
+    run = place.start(1)
+    wait_for(running(place, 2))
+    with opening.open_existing(place.db_path) as db:
+        cancel(db, 1, at=clock.now(), who="a test")
+    assert finished(run, timeout_s=20)["code"] == 3
+    assert dict(place.query("SELECT name, status FROM v_jobs")) == {"bad": "failed", "long": "canceled"}

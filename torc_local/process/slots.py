@@ -55,14 +55,17 @@ class Slot:
 class _Ended:
     """A child that has ended, as the kernel told it."""
 
-    __slots__ = ("began", "ended", "ends", "marked", "segment_id", "starts", "status", "task", "usage")
+    __slots__ = ("began", "ended", "ending", "ends", "marked", "segment_id", "starts", "status", "task", "usage")
 
-    def __init__(self, slot: Slot, task: Task, status: int, usage: struct_rusage, ended: float) -> None:
+    def __init__(
+        self, slot: Slot, task: Task, status: int, usage: struct_rusage, ended: float, ending: str | None
+    ) -> None:
         self.task = task
         self.status = status
         self.usage = usage
         self.began = slot.began
         self.ended = ended
+        self.ending = ending  # as it was then: what ended before we asked it to has ended by itself
         self.marked = slot.marked
         self.segment_id = slot.segment_id
         self.starts = slot.starts
@@ -168,7 +171,7 @@ class Slots:
             assert task is not None  # noqa: S101
             slot.ends = ends = files.ends()
             slot.task = None
-            self._ended.append(_Ended(slot, task, status, usage, now))
+            self._ended.append(_Ended(slot, task, status, usage, now, self.ending))
             try:
                 os.killpg(pid, 0)
             except ProcessLookupError:
@@ -203,7 +206,7 @@ class Slots:
         for one in self._ended:
             claim = one.task.claim
             return_code = os.waitstatus_to_exitcode(one.status)
-            status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, self.ending)
+            status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, one.ending)
             usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
             results.append(
                 Result(
