@@ -161,6 +161,30 @@ def test_a_finished_workflow_has_nothing_to_do(db):
     assert stage.begin() == (1, How.NOTHING_TO_DO, 0)
 
 
+def test_a_runner_of_a_closed_run_claims_nothing_of_the_next(db):
+    stage = started(db, {"a": []})
+    old = stage.runner()
+    stage.settle(old, stage.claim(old), "failed")
+    close(db, stage.workflow_id, 1, at=NOW)
+    assert stage.begin() == (2, How.RETRIED, 1)
+    assert stage.claim(old) == []
+    assert len(stage.claim(stage.runner())) == 1
+
+
+def test_a_ready_job_whose_failed_predecessor_is_retried_waits_again(db):
+    """It was ready in spite of the failure; started now, it would run beside what it waits for."""
+    stage = started(db, {"a": [], "b": ["a"]}, keep_going=["b"])
+    me = stage.runner()
+    stage.settle(me, stage.claim(me), "failed")
+    stage.unblock()
+    assert stage.statuses() == {"a": "failed", "b": "ready"}
+    stage.end(me)
+    stage.begin()
+    assert stage.statuses() == {"a": "ready", "b": "blocked"}
+    stage.run_all()
+    assert stage.counts() == {"completed": 2}
+
+
 def test_a_workflow_with_work_left_is_not_closed(db):
     stage = started(db, {"a": [], "b": ["a"]})
     assert not close(db, stage.workflow_id, 1, at=NOW)

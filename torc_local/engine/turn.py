@@ -91,8 +91,6 @@ def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) ->
         return 0
     stopped = [result for result in wish.results if result.status == INTERRUPTED]
     done = [result for result in wish.results if result.status != INTERRUPTED] if stopped else wish.results
-    if wish.marked:
-        jobs.forget_running(db, me.runner_id, wish.marked)
     ours = jobs.settle(db, done)
     if len(ours) < len(done):
         done = [result for result in done if result.job_id in ours]
@@ -106,17 +104,18 @@ def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) ->
     for result in bad:
         kind, why = f"job_{result.status}", result.reason or ""
         events.record(db, me.workflow_id, at=at, kind=kind, job_id=result.job_id, message=why)
-    from_running = sum(1 for result in [*done, *again] if result.job_id in wish.marked)
-    moves[JobStatus.RUNNING] -= from_running
-    moves[JobStatus.PENDING] -= len(done) + len(again) - from_running
+    from_running = [result.job_id for result in [*done, *again] if result.job_id in wish.marked] if wish.marked else []
+    jobs.forget_running(db, from_running)
+    moves[JobStatus.RUNNING] -= len(from_running)
+    moves[JobStatus.PENDING] -= len(done) + len(again) - len(from_running)
     moves.update(result.status for result in done)
     moves[JobStatus.READY] += len(again)
     return len(done) + len(again)
 
 
 def _claim(db: Database, me: Me, wish: Wish) -> list[tuple[list[Claim], Held]]:
-    canceled, ready = jobs.standing(db, me.workflow_id)
-    if canceled or not ready:
+    canceled, ready, newest_run = jobs.standing(db, me.workflow_id)
+    if canceled or not ready or newest_run != me.run_id:
         return []
     per_slot = wish.per_slot(ready)
     if me.by_resources:

@@ -52,5 +52,6 @@ MOVES: frozenset[tuple[JobStatus, JobStatus]] = frozenset(
         (_S.PENDING, _S.RUNNING),
         *((claimed, ended) for claimed in CLAIMED for ended in (*ENDED, _S.PENDING_FAILED)),
         *((ended, _S.UNINITIALIZED) for ended in ENDED),  # a restart
+        (_S.READY, _S.UNINITIALIZED),  # a restart puts back something that it had waited for
     }
 )

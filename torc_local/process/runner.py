@@ -230,6 +230,8 @@ class Runner:
         counts = workflows.counts(self._db, self._me.workflow_id)
         if all(status in FINISHED for status in counts):
             return True
+        if jobs.standing(self._db, self._me.workflow_id).run_id != self._me.run_id:
+            return True  # our run was closed, and the next one has begun without us
         self._counted_version = version
         if not self._me.by_resources or set(counts) - {*FINISHED, JobStatus.READY, JobStatus.BLOCKED}:
             return False

@@ -101,7 +101,9 @@ class Database:
         return True
 
     def _poison(self) -> None:
-        # Closing here would drop the parent's POSIX locks, so the child only forgets what it must not use.
+        # Neither used nor closed: SQLite would close it as if the parent's locks were ours. A connection that nobody
+        # refers to is closed by APSW, so it is kept.
+        _inherited.append(self._connection)
         self._connection = None
         self._turnstile = None
 
@@ -154,8 +156,10 @@ class _Write:
         connection = self._db.connection
         try:
             if error is None:
-                self._step_commit_seq()
+                seq = self._step_commit_seq()
                 connection.execute("COMMIT")
+                # Not before: after a COMMIT that failed (a full disk) the next transaction has the same number.
+                self._db._seen_commit_seq = seq  # noqa: SLF001 - one object in two classes
         finally:
             # After a full disk or an I/O error SQLite has rolled back already, and ROLLBACK would hide the first error.
             if connection.in_transaction:
@@ -167,7 +171,7 @@ class _Write:
             stats.last_held_s = time.perf_counter() - self._began
             stats.write_s += stats.last_held_s
 
-    def _step_commit_seq(self) -> None:
+    def _step_commit_seq(self) -> int:
         db = self._db
         rows: list[tuple[Any, ...]] = db.connection.execute(
             "UPDATE meta SET commit_seq = commit_seq + 1 RETURNING commit_seq"
@@ -178,7 +182,7 @@ class _Write:
                 f"the database went back in time: {db.path} was replaced or restored while it was in use",
                 hint="stop all runs on it, then check it with: torc-local doctor",
             )
-        db._seen_commit_seq = seq  # noqa: SLF001
+        return seq
 
     def _leave(self) -> None:
         if self._queued and self._db._turnstile is not None:  # noqa: SLF001
@@ -187,6 +191,7 @@ class _Write:
 
 
 _open_databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
+_inherited: list[apsw.Connection | None] = []
 
 
 def _poison_all() -> None:

@@ -56,13 +56,45 @@ INVARIANTS = (
     ),
     Invariant(
         "gates_match_members",
-        "a gate's remaining count is its members that have not been counted off",
-        "SELECT g.id, g.remaining, coalesce(m.n, 0) FROM gate g LEFT JOIN ("
+        "a gate's members are those of its set; its remaining count is those that have not been counted off",
+        "SELECT g.id, g.members, g.remaining, coalesce(m.n, 0) FROM gate g LEFT JOIN ("
         " SELECT d.after_id, sum(CASE WHEN e.node_id IS NOT NULL THEN d.after_id > e.cursor_id"
-        "   ELSE j.status NOT IN ('completed', 'failed', 'canceled', 'terminated') END) AS n"
+        "   ELSE j.status NOT IN ('completed', 'failed', 'canceled', 'terminated') END) AS n,"
+        "  count(*) AS members FROM dependency d JOIN job j ON j.id = d.before_id"
+        " LEFT JOIN ended e ON e.workflow_id = j.workflow_id AND e.node_id = d.before_id"
+        " WHERE d.after_id < 0 GROUP BY d.after_id) m ON m.after_id = g.id"
+        " WHERE g.remaining <> coalesce(m.n, 0) OR g.members IS NOT m.members",
+    ),
+    Invariant(
+        "failures_match_dependencies",
+        "a waiting job knows whether something that was counted off did not succeed",
+        "SELECT j.id, j.status, j.blocker_failed FROM job j LEFT JOIN ("
+        " SELECT d.after_id, max(CASE"
+        "   WHEN d.after_id > e.cursor_id THEN 0"
+        "   WHEN d.before_id > 0 THEN b.status IN ('failed', 'canceled', 'terminated')"
+        "   ELSE g.remaining = 0 AND g.failed END) AS failed"
+        " FROM dependency d LEFT JOIN job b ON b.id = d.before_id LEFT JOIN gate g ON g.id = d.before_id"
+        " LEFT JOIN ended e ON e.workflow_id = coalesce(b.workflow_id, g.workflow_id) AND e.node_id = d.before_id"
+        " WHERE d.after_id > 0 GROUP BY d.after_id) d ON d.after_id = j.id"
+        " WHERE j.status IN ('blocked', 'ready', 'pending', 'running') AND j.blocker_failed <> coalesce(d.failed, 0)",
+    ),
+    Invariant(
+        "gates_match_failures",
+        "a gate knows whether a member that was counted off did not succeed",
+        "SELECT g.id, g.failed FROM gate g JOIN ("
+        " SELECT d.after_id, max(CASE WHEN d.after_id > e.cursor_id THEN 0"
+        "   ELSE j.status IN ('failed', 'canceled', 'terminated') END) AS failed"
         " FROM dependency d JOIN job j ON j.id = d.before_id"
         " LEFT JOIN ended e ON e.workflow_id = j.workflow_id AND e.node_id = d.before_id"
-        " WHERE d.after_id < 0 GROUP BY d.after_id) m ON m.after_id = g.id WHERE g.remaining <> coalesce(m.n, 0)",
+        " WHERE d.after_id < 0 GROUP BY d.after_id) m ON m.after_id = g.id WHERE g.failed <> m.failed",
+    ),
+    Invariant(
+        "queue_holds_what_ended",
+        "the queue of ended jobs and gates holds nothing that has not ended, or that is of another workflow",
+        "SELECT e.workflow_id, e.node_id FROM ended e LEFT JOIN job j ON j.id = e.node_id"
+        " LEFT JOIN gate g ON g.id = e.node_id"
+        " WHERE coalesce(j.workflow_id, g.workflow_id) IS NOT e.workflow_id"
+        " OR j.status NOT IN ('completed', 'failed', 'canceled', 'terminated') OR g.remaining > 0",
     ),
     Invariant(
         "dependencies_have_ends",
@@ -116,7 +148,7 @@ INVARIANTS = (
     ),
     Invariant(
         "budget_is_kept",
-        "what runners hold of a node is within its capacity and zero after their end",
+        "a runner that has ended holds nothing of its node",
         "SELECT u.id FROM runner u WHERE u.ended_at IS NOT NULL"
         " AND (u.held_cpus <> 0 OR u.held_memory_bytes <> 0 OR u.held_gpus <> 0)",
     ),

@@ -74,6 +74,7 @@ class Standing(NamedTuple):
 
     is_canceled: int
     ready: int
+    run_id: int  # the newest: a runner of an earlier one claims nothing
 
 
 class _Id(NamedTuple):
@@ -82,15 +83,15 @@ class _Id(NamedTuple):
 
 _STANDING = statement(
     "workflow_standing",
-    "SELECT w.is_canceled, c.jobs FROM workflow w JOIN job_count c ON c.workflow_id = w.id AND c.status = 'ready'"
-    " WHERE w.id = ?",
+    "SELECT w.is_canceled, c.jobs, w.run_id FROM workflow w"
+    " JOIN job_count c ON c.workflow_id = w.id AND c.status = 'ready' WHERE w.id = ?",
     Standing._make,
     hot=True,
 )
 
 
 def standing(db: Database, workflow_id: int) -> Standing:
-    """Whether the workflow was canceled, and how many jobs are ready."""
+    """Whether the workflow was canceled, how many jobs are ready, and which run is the newest."""
     return _STANDING.one(db, (workflow_id,))
 
 
@@ -201,13 +202,7 @@ def mark_running(db: Database, runner_id: int, marks: Sequence[Mark]) -> int:
     return len(ours)
 
 
-_NOT_PENDING = statement(
-    "job_settle_running",
-    "DELETE FROM running WHERE job_id = ?1 AND EXISTS (SELECT 1 FROM job WHERE id = ?1 AND runner_id = ?2)"
-    " RETURNING job_id",
-    _Id._make,
-    hot=True,
-)
+_FORGET_RUNNING = action("running_delete", "DELETE FROM running WHERE job_id = ?", hot=True)
 _SETTLE = statement(
     "job_settle",
     "UPDATE job SET status = ?1, runner_id = NULL WHERE id IN carray(?2) AND runner_id = ?3 AND attempt_id = ?4"
@@ -236,9 +231,9 @@ _ENDED = action(
 )
 
 
-def forget_running(db: Database, runner_id: int, job_ids: Iterable[int]) -> set[int]:
-    """Drop the rows of ``running`` of these jobs as far as they are ours; which had one."""
-    return {row.id for row in _NOT_PENDING.many(db, [(job_id, runner_id) for job_id in job_ids])}
+def forget_running(db: Database, job_ids: Iterable[int]) -> None:
+    """Drop the rows of ``running`` of jobs that were settled just now."""
+    _FORGET_RUNNING.many(db, [(job_id,) for job_id in job_ids])
 
 
 def settle(db: Database, results: Sequence[Result]) -> set[int]:

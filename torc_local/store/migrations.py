@@ -3,6 +3,9 @@
 One rung is the SQL that turns version N into N + 1. The whole climb is one transaction, after a copy of the file.
 """
 
+import os
+from pathlib import Path
+
 from torc_local.ground.errors import StateError
 from torc_local.store.database import Database
 
@@ -20,13 +23,24 @@ def migrate(db: Database, version: int, rungs: tuple[str, ...] = RUNGS) -> None:
     """
     copy = db.path.with_name(f"{db.path.name}.v{version}.bak")
     if not copy.exists():
-        db.connection.execute("VACUUM INTO ?", (str(copy),))
-        copy.chmod(0o600)
+        _copy(db, copy)
     with db.write():
         now = int(db.connection.pragma("user_version"))
-        if now < version:
+        if not version <= now <= len(rungs) + 1:
             raise StateError(f"the database changed while it was brought up to date: {db.path}")
         for rung in rungs[now - 1 :]:
             for _ in db.connection.execute(rung):
                 pass
         db.connection.pragma("user_version", len(rungs) + 1)
+
+
+def _copy(db: Database, copy: Path) -> None:
+    """Make a private copy that is whole or not there: half of one would be taken for it at the next attempt."""
+    part = copy.with_name(f"{copy.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # SQLite fills an empty file
+    try:
+        db.connection.execute("VACUUM INTO ?", (str(part),))
+        part.replace(copy)
+    finally:
+        part.unlink(missing_ok=True)

@@ -193,7 +193,7 @@ def _translated(error: BaseException, path: Path) -> BaseException:
             return StateError(f"the database is damaged: {path} ({error})", hint="check it with: torc-local doctor")
         case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
             return StateError(f"cannot open the database {path}: {error}", hint="check permissions and free space")
-        case apsw.FullError():
+        case apsw.FullError() | apsw.IOError() if _is_full(error):
             return StateError(f"the disk is full: {path}", hint="make room (df -h), then run again: nothing is lost")
         case apsw.IOError():
             return StateError(f"input/output error on the database {path}: {error}", hint="check the file system")
@@ -206,6 +206,11 @@ def _translated(error: BaseException, path: Path) -> BaseException:
 def translated(error: apsw.Error, path: Path) -> BaseException:
     """What the command line shows for an SQLite error; the error itself when we have no better words."""
     return _translated(error, path)
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether there is no room: SQLite calls it an I/O error when it is the index of its log that does not fit."""
+    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE
 
 
 def _words(error: OSError) -> str:

@@ -80,6 +80,12 @@ _UNSET = statement(
     _Id._make,
     hot=True,
 )
+# Ready although something before it failed (its flag said so): it waits anew, or it would start before that has ended.
+_UNSET_READY = action(
+    "job_restart_ready",
+    "UPDATE job SET status = 'uninitialized', blocker_failed = 0, losses = 0"
+    " WHERE id IN (SELECT job_id FROM temp.hit) AND status = 'ready'",
+)
 _FORGET_ENDED = action("ended_forget", "DELETE FROM ended WHERE workflow_id = ?", hot=True)
 _RECOUNT_GATES = action(
     "gate_recount",
@@ -140,6 +146,7 @@ def restart(db: Database, workflow_id: int) -> int:
         db.connection.execute(sql)
     _HIT.run(db, (workflow_id,))
     again = len(_UNSET.rows(db))
+    _UNSET_READY.run(db, ())
     _FORGET_ENDED.run(db, (workflow_id,))
     _MEMBERS.run(db, (workflow_id,))
     _RECOUNT_GATES.run(db, (workflow_id,))

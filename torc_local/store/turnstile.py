@@ -49,18 +49,23 @@ class Turnstile:
 
     def _wait(self, fd: int) -> bool:
         # flock has no timeout of its own. The handler raises, because Python repeats interrupted system calls.
+        # It may do so just after the lock was granted: then we are through all the same, or let go of it.
         before = signal.signal(signal.SIGALRM, _ring)
+        through = False
         try:
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                through = True
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
         except (_Impatience, OSError):
-            self.given_up += 1
-            return False
-        else:
-            return True
+            if not through:
+                self.given_up += 1
+                fcntl.flock(fd, fcntl.LOCK_UN)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+        return through
 
     def leave(self) -> None:
         """Let the next one pass."""
