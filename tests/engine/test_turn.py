@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.workflows import NOW, Stage, result, spec_of
 from torc_local.engine import fit
+from torc_local.engine.close import close
 from torc_local.engine.reclaim import reclaim
 from torc_local.engine.turn import Fenced, Wish, may_claim, stuck, turn
 from torc_local.spec.model import Resources
@@ -123,6 +124,27 @@ def test_a_long_job_is_recorded_as_running_until_it_is_settled(stage):
     ]
     turn(stage.db, me, Wish(results=[result(me, claim)], marked=frozenset([claim.id])), at=NOW)
     assert stage.counts() == {"completed": 1, "ready": 9}
+
+
+def test_a_late_result_of_another_attempt_leaves_the_running_one_listed(stage):
+    me = stage.runner()
+    (claim,) = stage.claim(me, 1)
+    turn(stage.db, me, Wish(marks=[Mark(claim.id, claim.attempt_id, 4711, NOW, None, 5, 6)]), at=NOW)
+    late = result(me, claim._replace(attempt_id=7))
+    assert turn(stage.db, me, Wish(results=[late], marked=frozenset([claim.id])), at=NOW).settled == 0
+    assert stage.db.connection.execute("SELECT pid FROM running").fetchall() == [(4711,)]
+
+
+def test_a_runner_left_over_from_an_earlier_run_claims_nothing(db):
+    """It has not noticed yet that its run has ended, and another process has begun the next one."""
+    stage = Stage(db, spec_of({"a": [], "b": []}))
+    stage.begin()
+    me = stage.runner()
+    stage.settle(me, stage.claim(me, 2), "failed")
+    assert close(db, stage.workflow_id, 1, at=NOW)
+    assert stage.begin().run_id == 2
+    assert stage.claim(me, 2) == []
+    assert names(stage.claim(stage.runner(), 2)) == ["a", "b"]
 
 
 def test_an_interrupted_job_is_ready_for_its_next_attempt(stage):

@@ -225,6 +225,19 @@ def test_a_retry_recounts_gates_that_were_partly_counted_down(db):
     assert stage.counts() == {"completed": 11}
 
 
+def test_a_retry_makes_a_job_wait_anew_that_was_ready_in_spite_of_a_failure(db):
+    stage = started(db, {"a": [], "b": ["a"], "c": ["b"]}, keep_going=["b", "c"])
+    me = stage.runner()
+    stage.settle(me, stage.claim(me), "failed")
+    stage.unblock()
+    assert stage.statuses() == {"a": "failed", "b": "ready", "c": "blocked"}
+    stage.end(me)  # stopped before it came to b
+    assert stage.begin() == (2, How.RETRIED, 1)
+    assert stage.statuses() == {"a": "ready", "b": "blocked", "c": "blocked"}
+    stage.run_all()
+    assert stage.counts() == {"completed": 3}
+
+
 def test_failures_are_left_alone_when_asked(db):
     stage = started(db, {"a": [], "b": []})
     stage.run_all(failing=["a"])

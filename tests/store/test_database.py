@@ -1,8 +1,11 @@
 """The connection: transactions, waiting for the lock, the turnstile, forks, going back in time."""
 
+import fcntl
+import gc
 import os
 import stat
 import time
+from pathlib import Path
 
 import apsw
 import pytest
@@ -53,6 +56,28 @@ def test_a_file_that_went_back_in_time_is_noticed(db):
     with pytest.raises(StateError, match="went back in time"), db.write():
         pass
     assert meta.get(db).commit_seq == 1, "nothing was written"
+
+
+def test_a_commit_that_failed_is_no_journey_in_time(db):
+    """As with a full disk: once there is room again, the next transaction has the number of the one that failed."""
+    db.connection.set_commit_hook(lambda: True)
+    with pytest.raises(apsw.ConstraintError), db.write():
+        pass
+    db.connection.set_commit_hook(None)
+    before = meta.get(db).commit_seq
+    with db.write():
+        pass
+    assert meta.get(db).commit_seq == before + 1
+
+
+def test_a_child_does_not_close_the_connection_of_its_parent(db):
+    def still_open():
+        gc.collect()
+        links = [Path(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+        return str(db.path.resolve()) in {str(link.readlink()) for link in links if link.exists()}
+
+    assert still_open()
+    assert in_child(still_open)
 
 
 def test_a_connection_of_the_parent_is_poisoned_in_a_child(db):
@@ -113,6 +138,28 @@ class TestTurnstile:
         first.leave()
         assert not in_child(try_it)
         first.close()
+
+    def test_whoever_loses_patience_as_it_opens_does_not_keep_it_shut(self, tmp_path, monkeypatch):
+        """The alarm may ring between the kernel's grant and our taking note of it."""
+        impatient, in_front, next_one = (turnstile.Turnstile(tmp_path / "torc.db") for _ in range(3))
+        flock = fcntl.flock
+
+        def granted_too_late(fd, kind):
+            if kind == fcntl.LOCK_EX:
+                in_front.leave()
+                flock(fd, kind)
+                raise turnstile._Impatience
+            flock(fd, kind)
+
+        assert in_front.enter()
+        with monkeypatch.context() as patch:
+            patch.setattr(fcntl, "flock", granted_too_late)
+            assert not impatient.enter()
+        assert impatient.given_up == 1
+        monkeypatch.setattr(turnstile, "PATIENCE_S", 0.1)
+        assert next_one.enter()
+        for one in (impatient, in_front, next_one):
+            one.close()
 
     def test_somebody_who_waits_in_front_forever_stops_nobody(self, tmp_path, monkeypatch):
         monkeypatch.setattr(turnstile, "PATIENCE_S", 0.1)

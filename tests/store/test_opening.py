@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.workflows import Stage, spec_of
 from torc_local.ground.errors import StateError
-from torc_local.store import invariants, migrations, opening, workflows
+from torc_local.store import invariants, meta, migrations, opening, workflows
 
 
 def test_a_new_database_is_private_whatever_the_umask(tmp_path):
@@ -74,6 +74,25 @@ def test_an_empty_file_is_filled_by_a_creator_and_refused_to_others(tmp_path):
         assert workflows.list_all(db) == []
 
 
+def test_several_may_make_one_database_at_once(tmp_path):
+    for number in range(8):
+        path = tmp_path / str(number) / "torc.db"
+        pids = []
+        for _ in range(4):
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    with opening.open_or_create(path) as db, db.write():
+                        code = 0
+                finally:
+                    os._exit(code)
+            pids.append(pid)
+        assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 4
+        with opening.open_read_only(path) as db:
+            assert meta.get(db).commit_seq == 4
+
+
 def test_a_newer_version_is_refused_with_both_numbers(tmp_path):
     path = tmp_path / "torc.db"
     with opening.open_or_create(path) as db:
@@ -98,13 +117,14 @@ def test_a_file_cut_at_any_length_opens_or_is_refused_and_is_never_made_worse(tm
     for length in sorted(lengths):
         cut = tmp_path / f"cut{length}.db"
         cut.write_bytes(content[:length])
-        assert _look(cut) in ("opened", "refused"), length
-        assert cut.read_bytes() == content[:length]
+        for how in (opening.open_read_only, opening.open_existing):
+            assert _look(cut, how) in ("opened", "refused"), length
+            assert cut.read_bytes() == content[:length]
 
 
-def _look(path):
+def _look(path, how=opening.open_read_only):
     try:
-        with opening.open_read_only(path) as db:
+        with how(path) as db:
             invariants.violations(db)
     except (apsw.Error, StateError) as error:
         known = error if isinstance(error, StateError) else opening.translated(error, path)
@@ -140,6 +160,39 @@ class TestMigrations:
                 migrations.migrate(db, 1, (*self.RUNGS, "ALTER TABLE nowhere ADD COLUMN x"))
             assert db.connection.pragma("user_version") == 1
             assert "severity" not in [row[1] for row in db.connection.execute("PRAGMA table_info(event)")]
+
+    def test_a_kill_before_the_end_leaves_the_old_version_and_a_whole_copy(self, tmp_path):
+        path = tmp_path / "torc.db"
+        opening.open_or_create(path).close()
+        pid = os.fork()
+        if pid == 0:
+            db = opening.open_existing(path)
+            db.connection.create_scalar_function("die", lambda: os._exit(7))
+            migrations.migrate(db, 1, (*self.RUNGS, "SELECT die()"))
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        for found in (path, tmp_path / "torc.db.v1.bak"):
+            with opening.open_read_only(found) as db:
+                assert "severity" not in [row[1] for row in db.connection.execute("PRAGMA table_info(event)")]
+        with opening.open_existing(path) as db:
+            migrations.migrate(db, 1, self.RUNGS)
+            assert db.connection.pragma("user_version") == 2
+
+    def test_a_copy_that_cannot_be_finished_is_not_left_behind(self, tmp_path):
+        """What is left of it would be taken for the copy at the next attempt."""
+        with opening.open_or_create(tmp_path / "torc.db") as db:
+            db.connection.set_progress_handler(lambda: True, 1)
+            with pytest.raises(apsw.InterruptError):
+                migrations.migrate(db, 1, self.RUNGS)
+            db.connection.set_progress_handler(None)
+            assert [path.name for path in tmp_path.iterdir() if "bak" in path.name] == []
+
+    def test_a_database_that_climbed_higher_meanwhile_is_not_taken_down(self, tmp_path):
+        with opening.open_or_create(tmp_path / "torc.db") as db:
+            db.connection.pragma("user_version", 9)
+            with pytest.raises(StateError, match="changed while"):
+                migrations.migrate(db, 1, self.RUNGS)
+            assert db.connection.pragma("user_version") == 9
 
     def test_the_top_of_the_ladder_is_the_schema(self):
         assert len(migrations.RUNGS) + 1 == migrations.NEWEST

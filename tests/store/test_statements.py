@@ -49,9 +49,28 @@ def test_a_statement_prepares_and_its_columns_are_those_of_its_row(db, statement
         assert info.description == ()
 
 
+def plan(db, statement):
+    explain = "EXPLAIN QUERY PLAN " + statement.sql
+    return [row[3] for row in db.connection.execute(explain, bindings_for(statement.sql)).fetchall()]
+
+
 @pytest.mark.parametrize("statement", [s for s in ALL if s.hot], ids=lambda statement: statement.name)
 def test_a_hot_statement_scans_no_table_that_grows(db, statement):
-    explain = "EXPLAIN QUERY PLAN " + statement.sql
-    for row in db.connection.execute(explain, bindings_for(statement.sql)).fetchall():
-        match = re.match(r"SCAN (?:temp\.)?(\w+)", row[3])
-        assert match is None or match[1] in SMALL, row[3]
+    for line in plan(db, statement):
+        match = re.match(r"SCAN (?:temp\.)?(\w+)", line)
+        assert match is None or match[1] in SMALL, line
+
+
+# They sort one batch, or what failed; anything else would sort the workflow at each call.
+SORTING = {"gate_count_down", "job_count_down", "read_failures"}
+
+
+@pytest.mark.parametrize("statement", [s for s in ALL if s.hot], ids=lambda statement: statement.name)
+def test_a_hot_statement_takes_its_order_from_an_index(db, statement):
+    sorts = any("TEMP B-TREE" in line or "AUTOMATIC" in line for line in plan(db, statement))
+    assert sorts == (statement.name in SORTING)
+
+
+def test_what_is_free_on_a_node_is_asked_of_live_runners_only(db):
+    """It scans them all, so it must be the index of the live ones and not the table, which keeps the ended ones."""
+    assert any("USING INDEX runner_alive" in line for line in plan(db, registry.STATEMENTS["node_free"]))
