@@ -138,6 +138,33 @@ def test_a_file_that_may_not_be_read(done, here, refused):
     assert not (here / "new").exists()
 
 
+def test_names_of_files_that_are_no_text(process, done, here):
+    before = digest(done)
+    for place in (["--db", b"b\xff.db"], ["-o", b"b\xff"]):
+        for command in (b"create", b"run"):
+            answer = process(command, b"other.yaml", *place)
+            assert (answer.code, answer.out) == (2, "")
+            assert "this path is not UTF-8 text: b" in answer.err
+    answer = process("--db", "done/torc.db", "job", b"b\xff")
+    assert (answer.code, answer.out) == (2, "")
+    assert "there is no job 'b" in answer.err
+    assert digest(done) == before
+    odd = os.fsdecode(b"w\xff.yaml")
+    (here / "other.yaml").rename(here / odd)
+    assert process("run", odd, "-j", "1", "--progress", "none", "--db", "x.db") == (0, "", "")
+    assert "nothing to do" in process("run", odd, "--db", "x.db").err
+
+
+@pytest.mark.parametrize("command", ["job", "logs"])
+def test_jobs_are_found_by_name_where_the_locale_knows_ascii_only(process, here, command):
+    (here / "w.yaml").write_text("name: w\njobs: [{name: über, command: echo grün}]\n", "utf-8")
+    assert process("run", "w.yaml", "-j", "1").code == 0
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    answer = process(command, "über".encode(), env=plain, text=False)
+    assert answer.code == 0, answer.err
+    assert b"echo gr\\xfcn" in answer.out if command == "job" else answer.out == "grün\n".encode()
+
+
 @pytest.fixture
 def disk(here):
     """A file system of a megabyte."""

@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.workflows import NOW, Stage, result, spec_of
+from tests.support.workflows import NOW, Stage, moment, result, spec_of
 from torc_local.engine.close import close, finished
 from torc_local.engine.reclaim import reclaim
 from torc_local.engine.turn import Me, Wish, turn
@@ -98,7 +98,7 @@ class Run:
     def settle(self, me, claim):
         marked = self.rnd.random() < 0.3
         if marked:
-            turn(self.stage.db, me, Wish(marks=[Mark(claim.id, claim.attempt_id, 1, NOW, None, 0, 0)]), at=NOW)
+            turn(self.stage.db, me, Wish(marks=[Mark(claim.id, claim.attempt_id, 1, moment(), None, 0, 0)]), at=NOW)
             if self.rnd.random() < 0.1:  # dies while it runs, a first time of three
                 self.die(me)
                 self.held[self.stage.runner()] = []
@@ -110,7 +110,7 @@ class Run:
 
     def die(self, me):
         (row,) = [row for row in runners.alive(self.stage.db, self.stage.workflow_id) if row.id == me.runner_id]
-        reclaim(self.stage.db, row, why="died", at=NOW)
+        reclaim(self.stage.db, row, why="died", at=moment())
         del self.held[me]
 
     def stop(self):
@@ -128,7 +128,7 @@ def work_off(db, runs, rnd):
     raise AssertionError("it never ends")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(graphs(), graphs(), st.integers(0, 2**32))
 def test_any_interleaving_ends_as_the_model_predicts_and_a_retry_completes_the_rest(
     tmp_path_factory, first, second, seed

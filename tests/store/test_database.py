@@ -73,7 +73,7 @@ def test_a_commit_that_failed_is_no_journey_in_time(db):
 def test_a_child_does_not_close_the_connection_of_its_parent(db):
     def still_open():
         gc.collect()
-        links = [Path(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+        links = list(Path("/proc/self/fd").iterdir())
         return str(db.path.resolve()) in {str(link.readlink()) for link in links if link.exists()}
 
     assert still_open()

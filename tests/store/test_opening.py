@@ -162,12 +162,15 @@ class TestMigrations:
             assert "severity" not in [row[1] for row in db.connection.execute("PRAGMA table_info(event)")]
 
     def test_a_kill_before_the_end_leaves_the_old_version_and_a_whole_copy(self, tmp_path):
+        def die(*_: object) -> int:
+            os._exit(7)
+
         path = tmp_path / "torc.db"
         opening.open_or_create(path).close()
         pid = os.fork()
         if pid == 0:
             db = opening.open_existing(path)
-            db.connection.create_scalar_function("die", lambda: os._exit(7))
+            db.connection.create_scalar_function("die", die)
             migrations.migrate(db, 1, (*self.RUNGS, "SELECT die()"))
             os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7

@@ -81,47 +81,57 @@ def test_the_public_views_can_be_read_by_anyone(stage):
         assert raw(reader, "SELECT count(*) FROM v_results") == [(4,)]
 
 
+def moved(name, state, more=""):
+    """A job moved by hand, and counted."""
+    count = "UPDATE job_count SET jobs = jobs {} WHERE status = '{}'"
+    moves = f"UPDATE job SET status = '{state}'{more} WHERE name = '{name}'"
+    return "; ".join([moves, count.format("- 1", "ready"), count.format("+ 1", state)])
+
+
+OVERLAPPING = (
+    "INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,0,50,100,0,0,NULL,0,0,0,0),"
+    " (2,1,1,1,'completed',NULL,0,60,70,0,0,NULL,0,0,0,0)"
+)
+
+# For each invariant a damage that it notices, and which others cannot help noticing too.
 DAMAGE = {
-    "counts_match_jobs": "UPDATE job_count SET jobs = jobs + 1 WHERE status = 'ready'",
-    "every_state_is_counted": "DELETE FROM job_count WHERE status = 'ready'",
-    "blockers_match_dependencies": "UPDATE job SET blockers = 5 WHERE name = 'b'",
-    "gates_match_members": "UPDATE gate SET remaining = 1",
-    "failures_match_dependencies": "UPDATE job SET blocker_failed = 1 WHERE name = 'b'",
-    "gates_match_failures": "UPDATE gate SET failed = 1",
-    "queue_holds_what_ended": "INSERT INTO ended (workflow_id, node_id, failed) VALUES (1, 1, 0)",
-    "failures_match_dependencies": "UPDATE job SET blocker_failed = 1 WHERE name = 'b'",
-    "gates_match_failures": "UPDATE gate SET failed = 1",
-    "queue_holds_what_ended": "INSERT INTO ended (workflow_id, node_id, failed) VALUES (2, 3, 0)",
-    "dependencies_have_ends": "INSERT INTO dependency VALUES (1, 99)",
-    "completed_has_one_completion": "UPDATE job SET status = 'completed' WHERE name = 'a'",
-    "completion_is_final": "INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,0,0,0,0,0,NULL,0,0,0,0)",
-    "failed_has_a_result": "UPDATE job SET status = 'failed' WHERE name = 'a'",
-    "claims_have_live_runners": "UPDATE job SET status = 'pending', runner_id = 77 WHERE name = 'a'",
-    "running_rows_match_jobs": "INSERT INTO running VALUES (1, 1, 0, 0, 0, 0)",
-    "starts_follow_ends": (
-        "INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,0,50,100,0,0,NULL,0,0,0,0),"
-        " (2,1,1,1,'completed',NULL,0,60,70,0,0,NULL,0,0,0,0)"
-    ),
-    "budget_is_kept": "UPDATE runner SET ended_at = 1, end_reason = 'lost', held_cpus = 1",
-    "ended_run_has_nothing_open": "UPDATE run SET ended_at = 1",
-    "nothing_is_half_put_back": "UPDATE job SET status = 'uninitialized' WHERE name = 'a'",
-    "nothing_claimed_at_rest": "SELECT 1",
+    "counts_match_jobs": ("UPDATE job_count SET jobs = jobs + 1 WHERE status = 'ready'", set()),
+    "every_state_is_counted": ("DELETE FROM job_count WHERE status = 'ready'", set()),
+    "blockers_match_dependencies": ("UPDATE job SET blockers = 5 WHERE name = 'b'", set()),
+    "gates_match_members": ("UPDATE gate SET remaining = 1", set()),
+    "failures_match_dependencies": ("UPDATE job SET blocker_failed = 1 WHERE name = 'b'", set()),
+    "gates_match_failures": ("UPDATE gate SET failed = 1", set()),
+    "queue_holds_what_ended": ("INSERT INTO ended (workflow_id, node_id, failed) VALUES (1, 1, 0)", set()),
+    "dependencies_have_ends": ("INSERT INTO dependency VALUES (1, 99)", set()),
+    "completed_has_one_completion": (moved("free", "completed"), set()),
+    "completion_is_final": ("INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,0,0,0,0,0,NULL,0,0,0,0)", set()),
+    "failed_has_a_result": (moved("free", "failed"), set()),
+    "claims_have_live_runners": (moved("free", "pending", ", runner_id = 77"), set()),
+    "running_rows_match_jobs": ("INSERT INTO running VALUES (1, 1, 0, 0, 0, 0)", set()),
+    "starts_follow_ends": (OVERLAPPING, {"completion_is_final"}),
+    "budget_is_kept": ("UPDATE runner SET ended_at = 1, end_reason = 'lost', held_cpus = 1", set()),
+    "ended_run_has_nothing_open": ("UPDATE run SET ended_at = 1", set()),
+    "nothing_is_half_put_back": (moved("free", "uninitialized"), set()),
+    "nothing_claimed_at_rest": ("SELECT 1", set()),
 }
 
 
-def test_every_invariant_has_a_damage_that_it_notices():
+def test_every_invariant_has_a_damage():
     assert set(DAMAGE) == {invariant.name for invariant in invariants.INVARIANTS}
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_an_invariant_notices_its_damage(tmp_path, name):
+def test_a_damage_is_noticed_by_its_invariant_and_by_no_other(tmp_path, name):
+    damage, others = DAMAGE[name]
+    waits = {"a": [], "b": ["a"], "c": [], "d": [], "e": ["c", "d"], "f": ["c", "d"], "free": []}
     with opening.open_or_create(tmp_path / "torc.db") as db:
-        stage = Stage(db, spec_of({"a": [], "b": ["a"], "c": [], "d": [], "e": ["c", "d"], "f": ["c", "d"]}))
+        stage = Stage(db, spec_of(waits))
         stage.begin()
         stage.runner()
         assert invariants.violations(db) == []
         raw(db, "DROP TRIGGER job_move")
         raw(db, "PRAGMA ignore_check_constraints = ON")
         raw(db, "PRAGMA foreign_keys = OFF")
-        raw(db, DAMAGE[name])
-        assert name in {violation.invariant for violation in invariants.violations(db, at_rest=True)}
+        raw(db, damage)
+        at_rest = name == "nothing_claimed_at_rest"  # it is: the runner is still open
+        assert {violation.invariant for violation in invariants.violations(db, at_rest=at_rest)} == {name} | others

@@ -135,10 +135,15 @@ OUTCOMES = {
 }
 
 
+def moment() -> float:
+    """Later than anything before it in the test."""
+    return float(next(_moments))
+
+
 def result(me: Me, claim: Claim, status: str = "completed") -> Result:
     """How a claimed job ended; each started after everything before it in the test had ended."""
     code, reason = OUTCOMES[status]
-    at = float(next(_moments))
+    at = moment()
     return Result(
         claim.id, me.run_id, claim.attempt_id, me.runner_id, status, reason, code, at, at + 0.5, 0.5, 1000, None,
         0, 0, 0, 0,

@@ -35,7 +35,7 @@ def read_file(word: str) -> Loaded:
     spec = load(word)
     if spec.warnings:
         answer.note("\n".join(problems.problem_lines(spec.warnings, "warning")))
-    path = None if word == "-" else str(Path(word).resolve())
+    path = None if word == "-" else place.text(str(Path(word).resolve()))
     return Loaded(spec, admit.Origin(user=user(), spec_path=path, began=began))
 
 

@@ -65,8 +65,22 @@ def database(option: Path | None, named: Path | None = None, output_dir: Path | 
     if chosen is None and (variable := os.environ.get(VARIABLE)):
         chosen = Path(variable)
     global _last  # noqa: PLW0603 - so that an SQLite error far below can be told with its file
-    _last = chosen or (output_dir or OUTPUT_DIR) / FILE_NAME
+    _last = readable(chosen or (output_dir or OUTPUT_DIR) / FILE_NAME)
     return _last
+
+
+def readable(path: Path) -> Path:
+    """The path, which SQLite must be able to hold. Raises InputError when it is not text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"this path is not UTF-8 text: {path}", hint="choose another name, or move it") from None
+    return path
+
+
+def text(word: str) -> str:
+    """A word or path of the command line as text, whatever bytes it is made of and whatever the locale is."""
+    return os.fsencode(word).decode("utf-8", "backslashreplace")
 
 
 def last_opened() -> Path:
@@ -106,6 +120,7 @@ def workflow(db: Database, workflow_id: int | None) -> WorkflowRow:
 
 def job(db: Database, word: str, workflow_id: int | None) -> int:
     """The id of a job named by name or id; a name wins over an id. Raises InputError when there is none, or several."""
+    word = text(word)
     if workflow_id is not None:
         workflow(db, workflow_id)
     named = [(job_id, of) for job_id, of in reading.jobs_named(db, word) if workflow_id in (None, of)]

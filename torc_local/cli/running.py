@@ -45,7 +45,7 @@ def run_target(request: Request) -> int:
             "--fresh makes a new workflow from a file, and none is named", hint="torc-local run FILE --fresh"
         )
     path = place.database(request.database, target.database, _home(request.output_dir, target))
-    if request.output_dir is not None and request.output_dir != path.parent:
+    if request.output_dir is not None and place.readable(request.output_dir) != path.parent:
         _check_output(request.output_dir / "stdio")
     if target.spec is not None:
         loaded = changing.read_file(target.spec)

@@ -8,6 +8,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from torc_local.store.database import STATEMENT_CACHE, Database
 
 #: "torc" in ASCII: lets ``file`` and us tell our databases from other programs'.
 APPLICATION_ID = 0x746F7263
+
+
+_PATIENCE_S = 10.0
 
 
 def schema() -> str:
@@ -120,7 +124,7 @@ def _check_file(path: Path) -> None:
 
 def _settings(db: Database) -> None:
     connection = db.connection
-    mode = connection.pragma("journal_mode", "wal")
+    mode = _write_ahead(connection)
     if mode != "wal":
         raise StateError(f"SQLite refuses write-ahead logging for {db.path} (it uses {mode})")
     # A killed process loses nothing; a power loss may cost the last second of records, whose jobs then run again.
@@ -129,6 +133,18 @@ def _settings(db: Database) -> None:
     connection.pragma("temp_store", "MEMORY")
     connection.pragma("cell_size_check", True)
     connection.pragma("trusted_schema", False)
+
+
+def _write_ahead(connection: apsw.Connection) -> object:
+    """Turn on write-ahead logging. SQLite refuses at once, without waiting, while another process does the same."""
+    until = clock.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if clock.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def _check_version(db: Database, *, create: bool) -> None:
@@ -161,7 +177,7 @@ def _identify(db: Database) -> int:
 
 def _fill(db: Database) -> None:
     connection = db.connection
-    connection.pragma("journal_mode", "wal")
+    _write_ahead(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0] == 0:
