@@ -158,3 +158,14 @@ def test_runners_are_as_many_as_open_files_allow(monkeypatch):
     assert supervisor._number_of_runners(5000, 5000) == 960
     with pytest.raises(InputError, match=r"1 runner cannot run 1,000 jobs at once: each would need 2,000 open files"):
         supervisor._number_of_runners(1000, 1)
+
+
+def test_a_runner_loses_no_time_when_its_supervisor_dies_at_once_and_quit_is_ignored(place):
+    """As in a script that starts it in the background."""
+    place.write({"name": "j{i}", "command": place.append("{i}", "sleep 0.01"), "parameters": {"i": "1:200"}})
+    fault = f"supervisor.forked:1:KILL:{place.directory}/died"
+    run = start(place, 4, before=ignoring(signal.SIGQUIT, signal.SIGINT), TORC_LOCAL_FAULT=fault)
+    run.communicate(timeout=20)
+    assert run.returncode == -signal.SIGKILL
+    wait_for(lambda: not place.ask("SELECT 1 FROM v_runners WHERE ended_at IS NULL"))
+    assert place.run(4)["counts"] == {"completed": 200}

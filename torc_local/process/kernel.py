@@ -9,10 +9,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def die_with_parent(parent: int, kind: signal.Signals) -> None:
-    """Ask for a signal when our parent dies; ends this process at once when it is gone already.
+    """Ask for a signal when our parent dies, to be taken from the inbox; ends this process when it is gone already.
 
-    Must be called in the main thread of the child: the kernel ties it to the thread that forked.
+    Must be called in the main thread of the child: the kernel ties it to the thread that forked. The signal is blocked
+    first: who started us may ignore it (a shell does so with QUIT for what it runs in the background), and what is
+    ignored and not blocked is thrown away.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {kind})
     _prctl(_PR_SET_PDEATHSIG, int(kind))
     if os.getppid() != parent:
         os._exit(1)
