@@ -160,12 +160,25 @@ def test_runners_are_as_many_as_open_files_allow(monkeypatch):
         supervisor._number_of_runners(1000, 1)
 
 
-def test_a_runner_loses_no_time_when_its_supervisor_dies_at_once_and_quit_is_ignored(place):
-    """As in a script that starts it in the background."""
-    place.write({"name": "j{i}", "command": place.append("{i}", "sleep 0.01"), "parameters": {"i": "1:200"}})
-    fault = f"supervisor.forked:1:KILL:{place.directory}/died"
-    run = start(place, 4, before=ignoring(signal.SIGQUIT, signal.SIGINT), TORC_LOCAL_FAULT=fault)
-    run.communicate(timeout=20)
-    assert run.returncode == -signal.SIGKILL
-    wait_for(lambda: not place.ask("SELECT 1 FROM v_runners WHERE ended_at IS NULL"))
-    assert place.run(4)["counts"] == {"completed": 200}
+ORPHAN = """
+import os, signal, sys, time
+from torc_local.process import inbox, kernel
+signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+ready, say = os.pipe()
+parent = os.getpid()
+if os.fork() == 0:
+    kernel.die_with_parent(parent, signal.SIGQUIT)
+    os.write(say, b"x")
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    print(inbox.Inbox([signal.SIGQUIT]).wait(5), flush=True)
+    os._exit(0)
+os.read(ready, 1)
+os._exit(0)
+"""
+
+
+def test_the_death_of_the_parent_is_not_missed_before_there_is_an_inbox_although_quit_is_ignored():
+    """As in a script that starts us in the background."""
+    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=True, timeout=20)
+    assert done.stdout == f"{int(signal.SIGQUIT)}\n"
