@@ -1,8 +1,15 @@
 """Fixtures for all tests."""
 
+import signal
+
 import pytest
 
 from torc_local.store import invariants, opening
+
+# Whoever runs the tests in the background may have us ignore these, and everything we start with us.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _kind in (signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(_kind, signal.SIG_DFL)
 
 
 @pytest.fixture
