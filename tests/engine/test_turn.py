@@ -187,12 +187,42 @@ def test_what_does_not_fit_is_skipped_and_the_budget_is_shared_by_all_runners_of
     assert not stuck(db, second), "b2 and s1 will fit later"
 
 
+def test_the_budget_of_a_node_is_one_for_all_workflows_and_whole_again_after_a_runners_end(db):
+    gpus = [Resources("gpu", 2, 1, 1, 5, 60)]
+    first, second = (Stage(db, spec_of({"g": []}, resources=gpus, uses={"g": 1}), cpus=3) for _ in range(2))
+    with db.write():
+        db.connection.execute("UPDATE node SET num_gpus = 1")
+    whole = runners.free_on_node(db, first.node_id)
+    first.begin()
+    second.begin()
+    me, other = first.runner(by_resources=True), second.runner(by_resources=True)
+    assert names(first.claim(me)) == ["g"]
+    assert runners.free_on_node(db, second.node_id) == fit.minus(whole, Held(2, 5, 1))
+    assert second.claim(other) == []
+    assert not may_claim(db, other)
+    (row,) = runners.alive(db, first.workflow_id)
+    reclaim(db, row, why="died", at=NOW)
+    assert runners.free_on_node(db, second.node_id) == whole
+    assert names(second.claim(other)) == ["g"]
+    assert first.claim(first.runner(by_resources=True)) == []
+
+
 def test_only_jobs_that_fit_no_empty_node_are_stuck(db):
     stage = Stage(db, spec_of({"b": []}, resources=[BIG], uses={"b": 1}), cpus=3)
     stage.begin()
     me = stage.runner(by_resources=True)
     assert stage.claim(me, 1) == []
     assert stuck(db, me)
+
+
+def test_a_job_that_spans_nodes_fits_no_single_one(db):
+    wide = [Resources("wide", 1, 0, 2, 1, 60)]
+    stage = Stage(db, spec_of({"w": []}, resources=wide, uses={"w": 1}))
+    stage.begin()
+    me = stage.runner(by_resources=True)
+    assert stage.claim(me) == []
+    assert stuck(db, me)
+    assert names(stage.claim(stage.runner())) == ["w"], "-j counts jobs and nothing else"
 
 
 shapes = st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 4), st.integers(0, 2))

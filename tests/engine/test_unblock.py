@@ -225,6 +225,40 @@ def test_a_retry_recounts_gates_that_were_partly_counted_down(db):
     assert stage.counts() == {"completed": 11}
 
 
+def test_a_retry_forgets_how_often_a_job_was_lost(db):
+    stage = started(db, {"a": []})
+    for expected in ["lost"] * (MOST_LOSSES - 1) + ["failed", "lost"]:
+        me = stage.runner()
+        (claim,) = stage.claim(me)
+        mark(stage, me, claim)
+        assert lost(stage, me) == ((0, 1, 0) if expected == "lost" else (0, 0, 1))
+        if expected == "failed":
+            assert stage.begin().how is How.RETRIED
+    assert stage.counts() == {"ready": 1}
+
+
+def test_a_retry_of_an_open_run_closes_it_and_begins_the_figures_of_the_coordinator_anew(db):
+    stage = started(db, {"a": [], "b": []})
+    me = stage.runner()
+    stage.settle(me, stage.claim(me), "failed")
+    stage.unblock()
+    stage.end(me)
+    assert stage.begin() == (2, How.RETRIED, 1)
+    runs = db.connection.execute("SELECT run_id, ended_at FROM run ORDER BY run_id").fetchall()
+    assert runs == [(1, NOW), (2, None)]
+    lease = runners.lease(db, stage.workflow_id)
+    assert lease is not None
+    assert (lease.transactions, lease.epoch) == (0, stage.epoch)
+
+
+def test_a_lease_that_was_given_up_is_not_renewed(db):
+    stage = started(db, {"a": []})
+    with db.write():
+        runners.release_lease(db, stage.workflow_id, stage.epoch, at=NOW, cpu_s=0.5)
+    with pytest.raises(Deposed):
+        unblock(db, stage.workflow_id, stage.epoch)
+
+
 def test_a_retry_makes_a_job_wait_anew_that_was_ready_in_spite_of_a_failure(db):
     stage = started(db, {"a": [], "b": ["a"], "c": ["b"]}, keep_going=["b", "c"])
     me = stage.runner()
