@@ -61,6 +61,18 @@ def test_processes_are_found_by_their_environment_whatever_group_they_moved_to()
         shell.wait()
 
 
+def test_ending_orphans_takes_no_other_childs_exit_status():
+    """A runner that died while another one's leftovers were ended would be waited for for ever."""
+    worker = os.fork()
+    if worker == 0:
+        os._exit(7)
+    os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
+    mark = f"test-{os.getpid()}"
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, "TORC_LOCAL_MARK": mark}):
+        assert orphans.end_all(orphans.with_entry("TORC_LOCAL_MARK", mark)) == 1
+    assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == 7
+
+
 def test_segments_grow_and_never_open_what_exists(tmp_path):
     segment: Segment = open_segment(tmp_path, "node/1", "abcdef99", 3, 0, 1)
     assert segment.path.name == "node_1-abcdef-3-0.001"

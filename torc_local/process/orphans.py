@@ -11,7 +11,8 @@ from pathlib import Path
 def end_all(belongs: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int:
     """Kill every process of ours whose environment satisfies ``belongs``; how many there were.
 
-    They are stopped first, so that none forks while we look; looked for again until none is left.
+    They are stopped first, so that none forks while we look; looked for again until none is left. A zombie has no
+    environment any more, so none has to be collected here, where the status of a worker might be taken with it.
     """
     killed: set[int] = set()
     until = time.monotonic() + patience_s
@@ -26,7 +27,6 @@ def end_all(belongs: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int
         killed.update(found)
         if time.monotonic() > until:
             return len(killed)
-        reap_adopted(set())
         time.sleep(0.002)
 
 
