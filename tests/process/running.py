@@ -12,6 +12,7 @@ from typing import Any
 
 from torc_local.ground.errors import StateError
 from torc_local.process import orphans
+from torc_local.process.spawn import TOKEN_VARIABLE
 from torc_local.store import invariants, meta, opening
 from torc_local.store.invariants import Violation
 
@@ -64,7 +65,7 @@ class Place:
     def leftovers(self) -> list[int]:
         """Processes of jobs of this database that still live."""
         with opening.open_read_only(self.db_path) as db:
-            word = f"TORC_LOCAL_TOKEN={meta.token(db)}.".encode()
+            word = f"{TOKEN_VARIABLE}={meta.token(db)}.".encode()
         return [pid for pid in orphans._ours() if word in orphans._environment(pid)]
 
 

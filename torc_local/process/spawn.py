@@ -16,6 +16,7 @@ from torc_local.store.jobs import Claim
 #: Leftovers of a lost attempt are found by it, whatever session or group they moved to.
 TOKEN_VARIABLE = "TORC_LOCAL_TOKEN"  # noqa: S105 - not a secret
 RUNNER_VARIABLE = "TORC_LOCAL_RUNNER"
+_TOKEN = TOKEN_VARIABLE.encode()
 
 # There is no room for another process. All else is about the file, and bash knows what to do or what to say about it:
 # a script without its first line, a program that is just being written, more words than the kernel takes.
@@ -73,7 +74,7 @@ class Spawner:
             b"TORC_JOB_ID": b"%d" % claim.id,
             b"TORC_JOB_NAME": claim.name.encode(),
             b"TORC_ATTEMPT_ID": b"%d" % claim.attempt_id,
-            b"TORC_LOCAL_TOKEN": f"{self._token}.{claim.id}.{claim.attempt_id}".encode(),
+            _TOKEN: f"{self._token}.{claim.id}.{claim.attempt_id}".encode(),
         }
         command = claim.command
         if len(command) > LONGEST_ARGUMENT // 4 and len(command.encode()) > LONGEST_ARGUMENT:

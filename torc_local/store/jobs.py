@@ -62,13 +62,6 @@ class Result(NamedTuple):
     stderr_bytes: int
 
 
-class Moved(NamedTuple):
-    """A job that changed its state."""
-
-    id: int
-    before: str
-
-
 class Standing(NamedTuple):
     """What a runner asks before it takes the lock: may it claim, and is there anything?"""
 
@@ -264,16 +257,3 @@ def queue_ended(db: Database, workflow_id: int, node_ids: Iterable[int], *, fail
     ids = list(node_ids)
     if ids:
         _ENDED.run(db, (workflow_id, int_array(ids), int(failed)))
-
-
-_HELD = statement(
-    "job_held_by",
-    "SELECT id, status FROM job WHERE runner_id = ? ORDER BY id",
-    Moved._make,
-    hot=True,
-)
-
-
-def held_by(db: Database, runner_id: int) -> list[Moved]:
-    """The jobs that a runner holds, with their states."""
-    return _HELD.rows(db, (runner_id,))

@@ -36,10 +36,6 @@ class _Present(NamedTuple):
     present: int
 
 
-class _Node(NamedTuple):
-    node_id: int
-
-
 _TEMPORARY = (
     "CREATE TEMP TABLE IF NOT EXISTS batch"
     " (node_id INTEGER NOT NULL, after_id INTEGER NOT NULL, failed INTEGER NOT NULL)"
@@ -132,13 +128,3 @@ def count_down_jobs(db: Database) -> list[Released]:
         for job_id, status, blockers in _COUNT_JOBS.rows(db)
         if blockers == 0 and status in ("ready", "canceled")
     ]
-
-
-_QUEUED = statement(
-    "ended_list", "SELECT node_id FROM ended WHERE workflow_id = ? ORDER BY node_id", _Node._make, hot=True
-)
-
-
-def queued(db: Database, workflow_id: int) -> list[int]:
-    """Everything in the queue, for tests and doctor."""
-    return [row.node_id for row in _QUEUED.rows(db, (workflow_id,))]
