@@ -12,7 +12,8 @@ from pathlib import Path
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
 from torc_local.process import runner
-from torc_local.process.supervisor import Options, run
+from torc_local.process.plan import Options
+from torc_local.process.supervisor import run
 from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.spec.load import load
 from torc_local.store import opening, workflows

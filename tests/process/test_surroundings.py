@@ -11,7 +11,7 @@ import pytest
 
 from tests.process.running import DRIVER, finished, wait_for
 from torc_local.ground.errors import InputError
-from torc_local.process import supervisor
+from torc_local.process import plan
 
 
 def start(place, jobs, *options, before, **environment):
@@ -152,12 +152,12 @@ def test_fewer_processes_than_asked_for_do_the_work_when_there_is_no_room_for_mo
 
 def test_runners_are_as_many_as_open_files_allow(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
-    assert supervisor._number_of_runners(100, None) == 64
-    assert supervisor._number_of_runners(100_000, None) == 209
-    assert supervisor._number_of_runners(3, 10) == 3
-    assert supervisor._number_of_runners(5000, 5000) == 960
+    assert plan.number_of_runners(100, None) == 64
+    assert plan.number_of_runners(100_000, None) == 209
+    assert plan.number_of_runners(3, 10) == 3
+    assert plan.number_of_runners(5000, 5000) == 960
     with pytest.raises(InputError, match=r"1 runner cannot run 1,000 jobs at once: each would need 2,000 open files"):
-        supervisor._number_of_runners(1000, 1)
+        plan.number_of_runners(1000, 1)
 
 
 ORPHAN = """

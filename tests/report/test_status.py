@@ -1,6 +1,8 @@
 """One screen, and the same as JSON."""
 
 from tests.report.small import SMALL, Worked, store
+from tests.support.workflows import NOW, Stage, spec_of
+from torc_local.engine.cancel import cancel
 from torc_local.ground.states import JobStatus
 from torc_local.report import status
 from torc_local.report.text import local
@@ -71,3 +73,17 @@ def test_json_has_every_state_and_torcs_names(db, workflow):
     assert document["is_canceled"] is False
     assert document["walltime_seconds"] == 7.5
     assert document["failures"][0] == {"status": "failed", "reason": "exit 3", "jobs": 1, "example": "bad"}
+
+
+def test_a_canceled_workflow_is_complete_and_said_to_be_canceled(tmp_path):
+    """Torc counts a canceled workflow as complete, whatever is left of it."""
+    with opening.open_or_create(tmp_path / "canceled.db") as db:
+        stage = Stage(db, spec_of({"a": [], "b": ["a"], "c": []}))
+        stage.begin()
+        cancel(db, stage.workflow_id, at=NOW, who="tester")
+        gathered = gather(db, stage.workflow_id)
+    document = status.document(gathered)
+    assert (document["is_complete"], document["is_canceled"]) == (True, True)
+    lines = status.screen(gathered, dead=set(), command="torc-local")
+    assert lines[0].endswith("canceled")
+    assert "torc-local run 1" in lines[-1]

@@ -13,7 +13,7 @@ from torc_local.engine import admit
 from torc_local.engine.cancel import cancel
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError, SpecError
-from torc_local.ground.states import FINISHED
+from torc_local.ground.states import unfinished_jobs
 from torc_local.report.text import plural, printable
 from torc_local.spec.load import load
 from torc_local.spec.model import Spec
@@ -154,7 +154,7 @@ def cancel_workflow(option: Path | None, word: str | None, *, as_json: bool) -> 
         raise InputError(f"{target.spec} is a workflow file; this needs the id of a workflow", hint="torc-local list")
     with opening.open_existing(place.database(option, target.database)) as db:
         workflow = place.workflow(db, target.workflow_id)
-        over = set(workflows.counts(db, workflow.id)) <= set(FINISHED)
+        over = not unfinished_jobs(workflows.counts(db, workflow.id))
         changed = not over and cancel(db, workflow.id, at=clock.now(), who=user())
     if as_json:
         answer.document({"workflow_id": workflow.id, "is_canceled": not over, "changed": changed})

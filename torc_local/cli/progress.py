@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from torc_local.ground import clock
-from torc_local.ground.states import FINISHED, JobStatus
+from torc_local.ground.states import JobStatus, finished_jobs
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
 from torc_local.report import summary
 from torc_local.report.text import duration, iso, local, plural, printable, size
@@ -63,11 +63,6 @@ class Rate:
         """None while nobody can tell."""
         rate = self.per_second()
         return None if rate is None else left / rate
-
-
-def done(counts: dict[str, int]) -> int:
-    """Jobs that need no more work: finished, or never to run."""
-    return sum(jobs for status, jobs in counts.items() if status in FINISHED)
 
 
 def per_second(rate: float | None) -> str:
@@ -186,7 +181,7 @@ class Bar:
         """Repaint when something changed."""
         if self._bar is None:
             return
-        finished = done(progress.counts)
+        finished = finished_jobs(progress.counts)
         self._rate.add(progress.at, finished)
         text = self._text(progress, finished)
         if (finished, text) != self._painted:
@@ -286,7 +281,7 @@ class Lines:
 
     def progressed(self, progress: Progress) -> None:
         """A line when it is time and something changed."""
-        finished = done(progress.counts)
+        finished = finished_jobs(progress.counts)
         self._rate.add(progress.at, finished)
         if progress.at - self._said_at < LINE_S or progress.counts == self._said:
             return
@@ -344,7 +339,8 @@ class Objects:
         if progress.at - self._said_at < _OBJECT_S or progress.counts == self._said:
             return
         self._said_at, self._said = progress.at, progress.counts
-        self._say("progress", jobs_by_status=progress.counts, total_jobs=progress.total, done=done(progress.counts))
+        finished = finished_jobs(progress.counts)
+        self._say("progress", jobs_by_status=progress.counts, total_jobs=progress.total, done=finished)
 
     def event(self, event: Event) -> None:
         """Every event."""

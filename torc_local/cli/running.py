@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torc_local.cli import answer, changing, place, progress
 from torc_local.ground.errors import ExitCode, InputError, StateError
 from torc_local.ground.units import parse_memory
-from torc_local.process.supervisor import Options
+from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
 from torc_local.report import status, summary
 from torc_local.store import opening

@@ -4,7 +4,7 @@ import enum
 from typing import NamedTuple
 
 from torc_local.ground.errors import InputError
-from torc_local.ground.states import FINISHED, RETRIABLE
+from torc_local.ground.states import RETRIABLE, unfinished_jobs
 from torc_local.store import events, reclaiming, runners, workflows
 from torc_local.store.database import Database
 
@@ -46,7 +46,7 @@ def begin(db: Database, workflow_id: int, *, retry_failed: bool, at: float) -> B
             return Beginning(run.run_id, How.JOINED)
         counts = workflows.counts(db, workflow_id)
         unsuccessful = sum(counts.get(status, 0) for status in RETRIABLE) if retry_failed else 0
-        left = sum(n for status, n in counts.items() if status not in FINISHED)
+        left = unfinished_jobs(counts)
         if run is not None and run.ended_at is not None and not unsuccessful and not left:
             return Beginning(run.run_id, How.NOTHING_TO_DO)
         workflows.set_canceled(db, workflow_id, canceled=False)

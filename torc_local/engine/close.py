@@ -1,6 +1,6 @@
 """Closing a run when every job has finished."""
 
-from torc_local.ground.states import FINISHED
+from torc_local.ground.states import unfinished_jobs
 from torc_local.store import events, unblocking, workflows
 from torc_local.store.database import Database
 
@@ -21,5 +21,4 @@ def close(db: Database, workflow_id: int, run_id: int, *, at: float) -> bool:
 
 def finished(db: Database, workflow_id: int) -> bool:
     """Whether every job has finished and every consequence was drawn."""
-    counts = workflows.counts(db, workflow_id)
-    return all(status in FINISHED for status in counts) and not unblocking.waiting(db, workflow_id)
+    return not unfinished_jobs(workflows.counts(db, workflow_id)) and not unblocking.waiting(db, workflow_id)

@@ -4,6 +4,7 @@ The words are Torc's. The database is filled with ``MOVES`` when it is made and 
 new state or move is added here, in a migration, and nowhere else.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -55,3 +56,18 @@ MOVES: frozenset[tuple[JobStatus, JobStatus]] = frozenset(
         (_S.READY, _S.UNINITIALIZED),  # a restart puts back something that it had waited for
     }
 )
+
+
+def finished_jobs(counts: Mapping[str, int]) -> int:
+    """How many of the jobs counted by status need no more work: they have ended, or are never run."""
+    return sum(jobs for status, jobs in counts.items() if status in FINISHED)
+
+
+def unfinished_jobs(counts: Mapping[str, int]) -> int:
+    """How many of the jobs counted by status still need something."""
+    return sum(jobs for status, jobs in counts.items() if status not in FINISHED)
+
+
+def all_succeeded(counts: Mapping[str, int]) -> bool:
+    """Whether every job counted by status has completed, those that are never run left out."""
+    return not any(jobs for status, jobs in counts.items() if status not in (JobStatus.COMPLETED, JobStatus.DISABLED))

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from torc_local.engine.batch import BatchPolicy
 from torc_local.engine.turn import INTERRUPTED, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
-from torc_local.ground.states import FINISHED, JobStatus
+from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
 from torc_local.process import orphans, segments, spawn
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
@@ -228,7 +228,7 @@ class Runner:
         if version == self._counted_version:
             return False
         counts = workflows.counts(self._db, self._me.workflow_id)
-        if all(status in FINISHED for status in counts):
+        if not unfinished_jobs(counts):
             return True
         if jobs.standing(self._db, self._me.workflow_id).run_id != self._me.run_id:
             return True  # our run was closed, and the next one has begun without us

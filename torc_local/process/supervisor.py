@@ -13,51 +13,30 @@ Crash table: what a SIGKILL leaves (ground/faults.py).
 import gc
 import multiprocessing
 import os
-import resource
 import signal
 from multiprocessing.context import ForkProcess
 from pathlib import Path
-from typing import NamedTuple
 
-from torc_local.engine.begin import Beginning, How, begin
+from torc_local.engine.begin import How, begin
 from torc_local.ground import clock, faults
-from torc_local.ground.errors import ExitCode, InputError
-from torc_local.ground.states import FINISHED
-from torc_local.process import kernel, machine, orphans, outlook, runner, segments
+from torc_local.ground.errors import ExitCode
+from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
+from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments
 from torc_local.process.coordinator import Post
 from torc_local.process.inbox import Inbox, heeded
+from torc_local.process.plan import Options
 from torc_local.process.recovery import recover, recover_dead
 from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
 from torc_local.process.workers import run_coordinator, run_runner
-from torc_local.store import events, meta, opening, runners, workflows
+from torc_local.store import events, opening, runners, workflows
 from torc_local.store.database import Database
-
-#: More runner processes than this share no work faster; beyond it runners get several slots each.
-MOST_RUNNERS = 64
 
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
 
-#: Files that a process of ours may have open besides two for each slot (a runner) or one for each runner (we).
-_OTHER_FILES = 64
-
 #: Processes that died this often (times runners) while nothing got done are not started again.
 _MOST_DEATHS = 5
-
-
-class Options(NamedTuple):
-    """How `run` was asked to work on this node; None means: find out."""
-
-    jobs: int | None  # -j: how many jobs at once, whatever they ask for
-    runners: int | None
-    cpus: int | None
-    memory_bytes: int | None
-    gpus: int | None
-    output_dir: Path
-    grace_s: float
-    turnstile: bool
-    retry_failed: bool
 
 
 def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> ExitCode:
@@ -68,16 +47,16 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, *heeded((signal.SIGINT, signal.SIGHUP))))
     kernel.adopt_orphans()
     here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=options.gpus)
-    _number_of_runners(_slots(options, here), options.runners)  # refuses before anything is written
+    plan.number_of_runners(plan.number_of_slots(options, here), options.runners)  # refuses before anything is written
     segments.directory(options.output_dir)
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
         recover_dead(db, workflow_id)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
-        setups, info = _plan(db, db_path, workflow_id, options, here, beginning)
+        setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)
         watcher.started(info)
         if beginning.how is How.NOTHING_TO_DO:
             counts = workflows.counts(db, workflow_id)
-            code = ExitCode.OK if set(counts) <= {"completed", "disabled"} else ExitCode.FAILED
+            code = ExitCode.OK if all_succeeded(counts) else ExitCode.FAILED
             watcher.ended(Outcome(code, counts, info.total, 0.0, ()))
             return code
         last_event = events.last_id(db, workflow_id)
@@ -92,72 +71,6 @@ def _name_too_large(db: Database, workflow_id: int, setup: Setup) -> None:
         with db.write():
             for sentence in sentences:
                 events.record(db, workflow_id, at=clock.now(), kind="job_too_large", message=sentence)
-
-
-def _plan(
-    db: Database, db_path: Path, workflow_id: int, options: Options, here: machine.Machine, beginning: Beginning
-) -> tuple[list[Setup], RunInfo]:
-    by_resources = options.jobs is None
-    slots = _slots(options, here)
-    count = _number_of_runners(slots, options.runners)
-    with db.write():
-        node_id = runners.register_node(db, **here._asdict())
-    workflow = workflows.get(db, workflow_id)
-    if workflow is None:
-        raise InputError(f"there is no workflow {workflow_id}")
-    base = Setup(
-        workflow_id=workflow_id,
-        run_id=beginning.run_id,
-        node_id=node_id,
-        by_resources=by_resources,
-        hostname=here.hostname,
-        db_path=db_path,
-        output_dir=options.output_dir,
-        token=meta.token(db),
-        slots=0,
-        grace_s=options.grace_s,
-        turnstile=options.turnstile,
-    )
-    # Slots are dealt out evenly: 100 over 64 runners are 36 with two and 28 with one.
-    setups = [base._replace(slots=slots // count + (i < slots % count)) for i in range(count)]
-    counts = workflows.counts(db, workflow_id)
-    info = RunInfo(
-        workflow_id=workflow_id,
-        workflow_name=workflow.name,
-        run_id=beginning.run_id,
-        how=beginning.how.value,
-        total=sum(counts.values()),
-        finished=sum(n for status, n in counts.items() if status in FINISHED),
-        again=beginning.again,
-        runners=count,
-        slots=slots,
-        hostname=here.hostname,
-        db_path=db_path,
-        cpus=here.num_cpus,
-        memory_bytes=here.memory_bytes,
-        gpus=here.num_gpus,
-        by_resources=by_resources,
-    )
-    return setups, info
-
-
-def _slots(options: Options, here: machine.Machine) -> int:
-    return max(here.num_cpus, 1) if options.jobs is None else options.jobs
-
-
-def _number_of_runners(slots: int, asked: int | None) -> int:
-    """How many runners share the slots: enough that each can open its files, and not more than we can hold."""
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = max((allowed - _OTHER_FILES) // 2, 1)
-    count = min(asked or max(MOST_RUNNERS, -(-slots // most)), slots, max(allowed - _OTHER_FILES, 1))
-    each = -(-slots // count)
-    if each > most:
-        raise InputError(
-            f"{count} runner{'' if count == 1 else 's'} cannot run {slots:,} jobs at once: each would need "
-            f"{2 * each:,} open files for their output, and may have {allowed:,}",
-            hint=f"--runners {-(-slots // most)}, or a higher limit (ulimit -n)",
-        )
-    return count
 
 
 class _Supervisor:
@@ -287,8 +200,7 @@ class _Supervisor:
     def _may_restart(self) -> bool:
         """Whether a dead process gets a successor: not when they die again and again while nothing gets done."""
         db = self._db()
-        counts = workflows.counts(db, self._info.workflow_id)
-        finished = sum(n for status, n in counts.items() if status in FINISHED)
+        finished = finished_jobs(workflows.counts(db, self._info.workflow_id))
         self._deaths = self._deaths + 1 if finished == self._finished_at_death else 1
         self._finished_at_death = finished
         if self._deaths <= _MOST_DEATHS * len(self._setups):
@@ -385,17 +297,16 @@ class _Supervisor:
     def _settled(self) -> bool:
         """Whether every job has finished, so that the coordinator ends by itself."""
         db = self._db()
-        return set(workflows.counts(db, self._info.workflow_id)) <= set(FINISHED)
+        return not unfinished_jobs(workflows.counts(db, self._info.workflow_id))
 
     def _code(self, counts: dict[str, int], *, canceled: bool, too_large: bool) -> ExitCode:
-        finished = set(counts) <= set(FINISHED)
-        if finished and set(counts) <= {"completed", "disabled"}:
+        if all_succeeded(counts):
             return ExitCode.OK
         if self._stop_signal is not None:
             return ExitCode.INTERRUPTED if self._stop_signal == signal.SIGINT else ExitCode.TERMINATED
         if self._trouble is not None:
             return self._trouble
-        if canceled or not (finished or too_large):
+        if canceled or (unfinished_jobs(counts) and not too_large):
             # In the last case somebody told the runners to stop, and not us.
             return ExitCode.INCOMPLETE
         return ExitCode.FAILED

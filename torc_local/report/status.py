@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from torc_local.ground import clock
-from torc_local.ground.states import FINISHED, JobStatus
+from torc_local.ground.states import JobStatus, all_succeeded, unfinished_jobs
 from torc_local.report.text import duration, iso, local, printable
 from torc_local.store import reading, runners, workflows
 from torc_local.store.database import Database
@@ -31,8 +31,8 @@ class Status(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether every job has finished (Torc's is_complete)."""
-        return all(status in FINISHED for status, jobs in self.counts.items() if jobs)
+        """Whether every job has finished, or the workflow was canceled (Torc's is_complete)."""
+        return not unfinished_jobs(self.counts) or bool(self.workflow.is_canceled)
 
     @property
     def walltime_s(self) -> float | None:
@@ -128,8 +128,8 @@ def _condition(status: Status, dead: set[int]) -> str:
     if status.run is None:
         return "not started"
     taken = duration(status.walltime_s)
-    if status.run.ended_at is not None:
-        good = not any(status.counts[s] for s in (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED))
+    if status.run.ended_at is not None and not status.workflow.is_canceled:
+        good = all_succeeded(status.counts)
         return f"{'finished' if good else 'finished with failures'} in {taken}, {local(status.run.ended_at)}"
     if any(runner.id not in dead for runner in status.runners):
         return f"{'being canceled' if status.workflow.is_canceled else 'running'} for {taken}"
@@ -163,7 +163,7 @@ def _next(status: Status, dead: set[int], command: str) -> str:
         steps.append(f"{command} jobs {number} --failed")
     if working:
         steps.append(f"{command} jobs {number} -s running")
-    elif not status.is_complete or bad or status.counts[JobStatus.CANCELED]:
+    elif not all_succeeded(status.counts):
         steps.append(f"{command} run {number}")
     else:
         steps.append(f"{command} results {number}")

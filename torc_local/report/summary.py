@@ -1,7 +1,7 @@
 """The last words of a run: what came of it, why jobs failed, and the next useful command."""
 
 from torc_local.ground.errors import ExitCode
-from torc_local.ground.states import FINISHED, JobStatus
+from torc_local.ground.states import JobStatus, unfinished_jobs
 from torc_local.report.status import Status, failure_lines
 from torc_local.report.text import plural, printable
 
@@ -24,7 +24,7 @@ def sentence(name: str, counts: dict[str, int], total: int, code: ExitCode, take
     ):
         if counts.get(status):
             parts.append(f"{counts[status]:,} {words}")
-    left = sum(jobs for status, jobs in counts.items() if status not in FINISHED)
+    left = unfinished_jobs(counts)
     if left:
         parts.append(f"{left:,} left")
     return f"{printable(name)} {_VERDICTS.get(code, 'stopped')} {'after' if left else 'in'} {taken}: {', '.join(parts)}"

@@ -1,0 +1,102 @@
+"""How a run works on this node: how many slots, how many runners share them, and what each of those is told."""
+
+import resource
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.engine.begin import Beginning
+from torc_local.ground.errors import InputError
+from torc_local.ground.states import finished_jobs
+from torc_local.process import machine
+from torc_local.process.runner import Setup
+from torc_local.process.watching import RunInfo
+from torc_local.store import meta, runners, workflows
+from torc_local.store.database import Database
+
+#: More runner processes than this share no work faster; beyond it runners get several slots each.
+MOST_RUNNERS = 64
+
+#: Files that a process of ours may have open besides two for each slot (a runner) or one for each runner (supervisor).
+_OTHER_FILES = 64
+
+
+class Options(NamedTuple):
+    """How `run` was asked to work on this node; None means: find out."""
+
+    jobs: int | None  # -j: how many jobs at once, whatever they ask for
+    runners: int | None
+    cpus: int | None
+    memory_bytes: int | None
+    gpus: int | None
+    output_dir: Path
+    grace_s: float
+    turnstile: bool
+    retry_failed: bool
+
+
+def plan(
+    db: Database, db_path: Path, workflow_id: int, options: Options, here: machine.Machine, beginning: Beginning
+) -> tuple[list[Setup], RunInfo]:
+    """Register this node; what each runner is told, and what the watcher is told. Raises InputError."""
+    by_resources = options.jobs is None
+    slots = number_of_slots(options, here)
+    count = number_of_runners(slots, options.runners)
+    with db.write():
+        node_id = runners.register_node(db, **here._asdict())
+    workflow = workflows.get(db, workflow_id)
+    if workflow is None:
+        raise InputError(f"there is no workflow {workflow_id}")
+    base = Setup(
+        workflow_id=workflow_id,
+        run_id=beginning.run_id,
+        node_id=node_id,
+        by_resources=by_resources,
+        hostname=here.hostname,
+        db_path=db_path,
+        output_dir=options.output_dir,
+        token=meta.token(db),
+        slots=0,
+        grace_s=options.grace_s,
+        turnstile=options.turnstile,
+    )
+    # Slots are dealt out evenly: 100 over 64 runners are 36 with two and 28 with one.
+    setups = [base._replace(slots=slots // count + (i < slots % count)) for i in range(count)]
+    counts = workflows.counts(db, workflow_id)
+    info = RunInfo(
+        workflow_id=workflow_id,
+        workflow_name=workflow.name,
+        run_id=beginning.run_id,
+        how=beginning.how.value,
+        total=sum(counts.values()),
+        finished=finished_jobs(counts),
+        again=beginning.again,
+        runners=count,
+        slots=slots,
+        hostname=here.hostname,
+        db_path=db_path,
+        cpus=here.num_cpus,
+        memory_bytes=here.memory_bytes,
+        gpus=here.num_gpus,
+        by_resources=by_resources,
+    )
+    return setups, info
+
+
+def number_of_slots(options: Options, here: machine.Machine) -> int:
+    """How many jobs may run at once on this node."""
+    return max(here.num_cpus, 1) if options.jobs is None else options.jobs
+
+
+def number_of_runners(slots: int, asked: int | None) -> int:
+    """How many runners share the slots: enough that each can open its files, and not more than we can hold."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max((allowed - _OTHER_FILES) // 2, 1)
+    count = min(asked or max(MOST_RUNNERS, -(-slots // most)), slots, max(allowed - _OTHER_FILES, 1))
+    each = -(-slots // count)
+    if each > most:
+        raise InputError(
+            f"{count} runner{'' if count == 1 else 's'} cannot run {slots:,} jobs at once: each would need "
+            f"{2 * each:,} open files for their output, and may have {allowed:,}",
+            hint=f"--runners {-(-slots // most)}, or a higher limit (ulimit -n)",
+        )
+    return count
