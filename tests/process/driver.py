@@ -51,7 +51,8 @@ def main() -> int:
         workflow_id = found[0].id if found else admit(db, load(spec), Origin("tester", spec, clock.monotonic()))
     options = Options(
         jobs=None if jobs == "-" else int(jobs),
-        runners=int(given["runners"]) if "runners" in given else None,
+        # One runner per slot, whatever the machine has: more processes to collide and to kill.
+        runners=int(given["runners"]) if "runners" in given else None if jobs == "-" else int(jobs),
         cpus=int(given["cpus"]) if "cpus" in given else None,
         memory_bytes=int(given["memory"]) if "memory" in given else None,
         gpus=int(given["gpus"]) if "gpus" in given else None,

@@ -150,14 +150,54 @@ def test_fewer_processes_than_asked_for_do_the_work_when_there_is_no_room_for_mo
     assert set(place.lines().values()) == {1}
 
 
-def test_runners_are_as_many_as_open_files_allow(monkeypatch):
+NO_ROOM = """
+import errno, itertools, os, runpy, sys
+from torc_local.process import slots
+spawn, count, slots.PATIENCE_S = os.posix_spawn, itertools.count(1), 0.5
+def scarce(*given, **more):
+    if next(count) % {each} == 0:
+        raise OSError(errno.{error}, "no room")
+    return spawn(*given, **more)
+os.posix_spawn = scarce
+sys.argv.pop(0)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def with_little_room(place, jobs, *options, each, error):
+    command = [sys.executable, "-c", NO_ROOM.format(each=each, error=error), str(DRIVER), str(place.db_path)]
+    command += [str(place.spec), str(jobs), *options]
+    return finished(subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE), timeout_s=40)
+
+
+@pytest.mark.parametrize("error", ["EAGAIN", "ENOMEM"])
+def test_a_job_waits_until_the_machine_has_room_for_another_process(place, error):
+    place.write({"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": "1:60"}})
+    done = with_little_room(place, 4, "runners=2", each=3, error=error)
+    assert (done["code"], done["counts"]) == (0, {"completed": 60})
+    assert set(place.lines().values()) == {1}
+    assert place.query("SELECT count(*), max(attempt_id) FROM v_attempts") == [(60, 1)]
+
+
+def test_when_there_is_never_room_for_a_process_the_run_ends_and_says_why(place):
+    place.write({"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": "1:3"}})
+    done = with_little_room(place, 2, "runners=1", each=1, error="EAGAIN")
+    assert done["code"] == 4
+    assert done["counts"] == {"ready": 3}
+    (said,) = place.query("SELECT message FROM v_events WHERE type = 'process_failed'")
+    assert "cannot start jobs" in said[0]
+
+
+def test_runners_are_as_many_as_processors_and_open_files_allow(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
-    assert plan.number_of_runners(100, None) == 64
-    assert plan.number_of_runners(100_000, None) == 209
-    assert plan.number_of_runners(3, 10) == 3
-    assert plan.number_of_runners(5000, 5000) == 960
+    assert plan.number_of_runners(100, None, 2) == 2
+    assert plan.number_of_runners(100, None, 128) == 64
+    assert plan.number_of_runners(100_000, None, 2) == 209
+    assert plan.number_of_runners(3, None, 8) == 3
+    assert plan.number_of_runners(3, 10, 2) == 3
+    assert plan.number_of_runners(5000, 5000, 2) == 960
     with pytest.raises(InputError, match=r"1 runner cannot run 1,000 jobs at once: each would need 2,000 open files"):
-        plan.number_of_runners(1000, 1)
+        plan.number_of_runners(1000, 1, 2)
 
 
 ORPHAN = """

@@ -172,7 +172,9 @@ def run(
     ] = None,
     runners: Annotated[
         int | None,
-        typer.Option("--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: up to 64]"),
+        typer.Option(
+            "--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: one per CPU]"
+        ),
     ] = None,
     cpus: Annotated[
         int | None,

@@ -1,5 +1,6 @@
 """How a run works on this node: how many slots, how many runners share them, and what each of those is told."""
 
+import os
 import resource
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from torc_local.process.watching import RunInfo
 from torc_local.store import meta, runners, workflows
 from torc_local.store.database import Database
 
-#: More runner processes than this share no work faster; beyond it runners get several slots each.
+#: More runner processes than this share no work faster, however many processors there are.
 MOST_RUNNERS = 64
 
 #: Files that a process of ours may have open besides two for each slot (a runner) or one for each runner (supervisor).
@@ -40,7 +41,7 @@ def plan(
     """Register this node; what each runner is told, and what the watcher is told. Raises InputError."""
     by_resources = options.jobs is None
     slots = number_of_slots(options, here)
-    count = number_of_runners(slots, options.runners)
+    count = number_of_runners(slots, options.runners, processors())
     with db.write():
         node_id = runners.register_node(db, **here._asdict())
     workflow = workflows.get(db, workflow_id)
@@ -87,11 +88,21 @@ def number_of_slots(options: Options, here: machine.Machine) -> int:
     return max(here.num_cpus, 1) if options.jobs is None else options.jobs
 
 
-def number_of_runners(slots: int, asked: int | None) -> int:
-    """How many runners share the slots: enough that each can open its files, and not more than we can hold."""
+def processors() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def number_of_runners(slots: int, asked: int | None, processors: int) -> int:
+    """How many runners share the slots: one per processor, and enough that each can open its files.
+
+    A runner works only between the end of one child and the start of the next, so more runners than processors start
+    no job sooner. They only share the write lock and the caches among more of them.
+    """
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = max((allowed - _OTHER_FILES) // 2, 1)
-    count = min(asked or max(MOST_RUNNERS, -(-slots // most)), slots, max(allowed - _OTHER_FILES, 1))
+    usual = max(min(processors, MOST_RUNNERS), -(-slots // most))
+    count = min(asked or usual, slots, max(allowed - _OTHER_FILES, 1))
     each = -(-slots // count)
     if each > most:
         raise InputError(

@@ -25,6 +25,10 @@ from torc_local.store.runners import Held
 #: Opens a new pair of output files for slot ``index`` and registers it: the files and their id.
 OpenSegment = Callable[[int, int], tuple[segments.Segment, int]]
 
+#: When the machine has no room for another process: how often to try again, and how long when nothing of ours runs.
+RETRY_S = 0.05
+PATIENCE_S = 10.0
+
 _NEVER = float("inf")
 
 
@@ -82,6 +86,8 @@ class Slots:
         self._open_segment = open_segment
         self._children: dict[int, Slot] = {}
         self._ended: list[_Ended] = []
+        self._waiting: list[Slot] = []  # for room on this machine
+        self._waiting_since = 0.0  # 0.0: the last start succeeded
         self.ending: str | None = None  # set when jobs are being ended by us: the status of their attempts
         self.ended = 0  # children so far
 
@@ -135,13 +141,34 @@ class Slots:
             slot.number += 1
             slot.files, slot.segment_id = self._open_segment(slot.index, slot.number)
             slot.ends = slot.files.ends()
-        slot.task = task = slot.queue.popleft()
         slot.starts = slot.ends
-        slot.marked = False
         slot.began = clock.monotonic()
-        slot.pid = pid = self._spawner.spawn(task, slot.files)
+        try:
+            slot.pid = pid = self._spawner.spawn(slot.queue[0], slot.files)
+        except spawn.NoRoom:
+            self._wait_for_room(slot)
+            return
+        slot.task = slot.queue.popleft()
+        slot.marked = False
+        self._waiting_since = 0.0
         self._children[pid] = slot
         faults.reach("runner.spawned")
+
+    def _wait_for_room(self, slot: Slot) -> None:
+        """Keep the job for later; raise what is being handled when nothing of ours runs and there was no room for long.
+
+        Meanwhile the batch grows old and is given back, so that a node with room can have it.
+        """
+        self._waiting_since = self._waiting_since or slot.began
+        if not self._children and slot.began - self._waiting_since > PATIENCE_S:
+            raise  # noqa: PLE0704 - only called while the error is handled
+        self._waiting.append(slot)
+
+    def _start_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for slot in waiting:
+            if slot.task is None and slot.queue:
+                self._start(slot)
 
     def work(self, inbox: Inbox, due: float) -> int | None:
         """Run children one after the other until a slot is free, a signal came, or it is ``due``.
@@ -149,7 +176,13 @@ class Slots:
         Returns SIGCHLD, the signal, or None, in this order.
         """
         while True:
-            kind = inbox.wait_until(due)
+            until = due
+            if self._waiting:
+                self._start_waiting()
+                until = min(due, clock.monotonic() + RETRY_S)
+            kind = inbox.wait_until(until)
+            if kind is None and until < due:
+                continue
             if kind != signal.SIGCHLD:
                 return kind
             if self._reap():

@@ -23,6 +23,10 @@ _TOKEN = TOKEN_VARIABLE.encode()
 _NO_ROOM = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
+class NoRoom(StateError):  # noqa: N818 - named after what is missing
+    """This machine cannot start another process now; it may soon."""
+
+
 class Task(NamedTuple):
     """A claimed job, ready to be spawned."""
 
@@ -85,7 +89,7 @@ class Spawner:
     def spawn(self, task: Task, files: Segment) -> int:
         """Start a job in its own process group, output appended to ``files``; its pid.
 
-        Raises StateError when this machine cannot start processes now; a command that cannot be executed is not an
+        Raises NoRoom when this machine cannot start processes now; a command that cannot be executed is not an
         error here: bash says so, and its exit status (126, 127) is the job's.
         """
         self._environment.update(task.environment)
@@ -131,13 +135,14 @@ class Spawner:
 
 
 def _cannot_start(error: OSError) -> StateError:
+    kind = NoRoom if error.errno in _NO_ROOM else StateError
     why = os.strerror(error.errno or 0).lower()
     hint = {
         errno.EAGAIN: "too many processes: see the limits of this account (ulimit -u)",
         errno.ENOMEM: "no memory left on this machine: run fewer jobs at once (-j)",
         errno.E2BIG: "the environment is too large for the kernel: unset what jobs do not need",
     }.get(error.errno or 0)
-    return StateError(f"this machine cannot start jobs: {why}", hint=hint)
+    return kind(f"this machine cannot start jobs: {why}", hint=hint)
 
 
 def signal_group(pid: int, kind: signal.Signals) -> bool:

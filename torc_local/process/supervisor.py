@@ -47,7 +47,8 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, *heeded((signal.SIGINT, signal.SIGHUP))))
     kernel.adopt_orphans()
     here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=options.gpus)
-    plan.number_of_runners(plan.number_of_slots(options, here), options.runners)  # refuses before anything is written
+    # Refuses before anything is written.
+    plan.number_of_runners(plan.number_of_slots(options, here), options.runners, plan.processors())
     segments.directory(options.output_dir)
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
         recover_dead(db, workflow_id)
