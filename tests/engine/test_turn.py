@@ -158,7 +158,7 @@ def test_an_interrupted_job_is_ready_for_its_next_attempt(stage):
 
 
 def test_nothing_is_claimed_from_a_canceled_workflow(stage):
-    with stage.db.write():
+    with stage.db.write("test"):
         from torc_local.store import workflows  # noqa: PLC0415
 
         workflows.set_canceled(stage.db, stage.workflow_id, canceled=True)
@@ -190,7 +190,7 @@ def test_what_does_not_fit_is_skipped_and_the_budget_is_shared_by_all_runners_of
 def test_the_budget_of_a_node_is_one_for_all_workflows_and_whole_again_after_a_runners_end(db):
     gpus = [Resources("gpu", 2, 1, 1, 5, 60)]
     first, second = (Stage(db, spec_of({"g": []}, resources=gpus, uses={"g": 1}), cpus=3) for _ in range(2))
-    with db.write():
+    with db.write("test"):
         db.connection.execute("UPDATE node SET num_gpus = 1")
     whole = runners.free_on_node(db, first.node_id)
     first.begin()
@@ -236,7 +236,7 @@ def test_claims_by_resources_never_exceed_the_node_and_take_all_that_fits(tmp_pa
     capacity = Held(6, 4 << 20, 2)
     with opening.open_or_create(tmp_path_factory.mktemp("fit") / "torc.db") as db:
         stage = Stage(db, spec_of({name: [] for name in uses}, resources=resources, uses=uses), cpus=6)
-        with db.write():
+        with db.write("test"):
             db.connection.execute("UPDATE node SET memory_bytes = ?, num_gpus = ?", capacity[1:])
         stage.begin()
         held = {stage.runner(by_resources=True): fit.NOTHING for _ in range(3)}

@@ -99,7 +99,7 @@ def test_a_deposed_coordinator_writes_nothing(db):
     stage = started(db, {"a": [], "b": ["a"]})
     me = stage.runner()
     stage.settle(me, stage.claim(me))
-    with db.write():
+    with db.write("test"):
         newer = runners.take_lease(db, stage.workflow_id, node_id=stage.node_id, pid=2, pid_start=2)
     with pytest.raises(Deposed):
         unblock(db, stage.workflow_id, stage.epoch)
@@ -253,7 +253,7 @@ def test_a_retry_of_an_open_run_closes_it_and_begins_the_figures_of_the_coordina
 
 def test_a_lease_that_was_given_up_is_not_renewed(db):
     stage = started(db, {"a": []})
-    with db.write():
+    with db.write("test"):
         runners.release_lease(db, stage.workflow_id, stage.epoch, at=NOW, cpu_s=0.5)
     with pytest.raises(Deposed):
         unblock(db, stage.workflow_id, stage.epoch)

@@ -16,6 +16,7 @@ from torc_local.store.jobs import Claim, Result
 from torc_local.store.runners import Metrics
 
 RESOURCES = (Resources("default", 1, 0, 1, 1 << 20, 60.0),)
+WRITES = '{"transactions":{"turn":[9,0.5,0.125]},"checkpoints":[2,0.25,0.1875],"wal_pages":1500}'
 WAITS = (4, 0, 0, 0, 10, 5)  # counts per bucket of lock waits
 
 
@@ -73,7 +74,7 @@ class Worked:
         unblocking.prepare(db)
         beginning = begin.begin(db, workflow_id, retry_failed=True, at=now)
         self.run_id = beginning.run_id
-        with db.write():
+        with db.write("test"):
             node = runners.register_node(
                 db, hostname="node01", boot_id="m:b", num_cpus=2, memory_bytes=1 << 33, num_gpus=0
             )
@@ -107,9 +108,11 @@ class Worked:
             if not claims and close.close(self.db, self.workflow_id, self.run_id, at=self.now):
                 break
             results = [self.result(claim) for claim in claims]
-        with self.db.write():
+        with self.db.write("test"):
             waits = str(list(WAITS) + [0] * (112 - len(WAITS)))
-            runners.note_metrics(self.db, self.runner_id, Metrics(6, 6, 5, 9, 0.5, 0.75, 1.5, 0.25, 0.125, waits, 3, 0))
+            runners.note_metrics(
+                self.db, self.runner_id, Metrics(6, 6, 5, 9, 0.5, 0.75, 1.5, 0.25, 0.125, waits, 3, 0, WRITES)
+            )
             runners.end(self.db, self.runner_id, at=self.now, reason="finished")
 
 

@@ -53,7 +53,7 @@ def test_a_running_job_is_read_from_its_start_to_the_end_of_the_file(tmp_path):
     with opening.open_or_create(path) as db:
         worked = Worked(db, store(db, SMALL))
         (claim,) = worked.claim()
-        with db.write():
+        with db.write("test"):
             jobs.mark_running(
                 db, worked.runner_id, [Mark(claim.id, claim.attempt_id, 1, worked.now, worked.segment, 4, 0)]
             )

@@ -78,6 +78,19 @@ def test_figures_of_runners_add_up(db, workflow):
     assert document["lock_wait_seconds_p50"] == Histogram([4, 0, 0, 0, 10, 5]).quantile(0.5)
     assert document["lock_retries"] == 3
     assert document["lock_errors"] == 0
+    assert document["transactions"] == [
+        {
+            "name": "turn",
+            "count": 9,
+            "seconds_total": 0.5,
+            "seconds_mean": pytest.approx(0.5 / 9),
+            "seconds_longest": 0.125,
+        }
+    ]
+    assert document["wal_bytes_most"] == 1500 * 4096
+    assert document["checkpoints"] == 2
+    assert document["checkpoint_seconds_total"] == 0.25
+    assert document["checkpoint_seconds_longest"] == 0.1875
     assert document["creation_seconds"] > 0
     assert document["database_bytes_after_creation"] > 0
 
@@ -95,11 +108,19 @@ def test_a_workflow_that_never_ran_has_a_report_without_figures(tmp_path):
 def test_the_screen_names_transitions_and_runners(db, workflow):
     text = "\n".join(scale.screen(scale.document(db, workflow)))
     assert "barrier               2           2  2750.0 ms" in text
+    assert "checkpoints      2, longest 187.5 ms; write-ahead log up to 5.9 MiB" in text
+    assert "longest          turn 125.0 ms" in text
     assert "idle             0.75s of all runners together (10.0%)" in text
 
 
 def test_every_field_is_explained_in_the_documents(db, workflow):
     page = (Path(__file__).parents[2] / "docs" / "report-scale.md").read_text()
     document = scale.document(db, workflow)
-    fields = [*document, *document["runners"][0], *document["round_transitions"][0], *document["jobs_per_runner"]]
+    fields = [
+        *document,
+        *document["runners"][0],
+        *document["transactions"][0],
+        *document["round_transitions"][0],
+        *document["jobs_per_runner"],
+    ]
     assert [field for field in fields if f"`{field}`" not in page] == []

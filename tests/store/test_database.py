@@ -32,14 +32,14 @@ def in_child(work):
 def test_every_write_transaction_is_one_step_of_commit_seq(db):
     before = meta.get(db).commit_seq
     for _ in range(3):
-        with db.write():
+        with db.write("test"):
             pass
     assert meta.get(db).commit_seq == before + 3
 
 
 def test_a_write_that_raises_leaves_nothing_and_the_first_error(db):
     Stage(db, spec_of({"a": []}))
-    with pytest.raises(apsw.ConstraintError), db.write():  # noqa: PT012 - the first statement works
+    with pytest.raises(apsw.ConstraintError), db.write("test"):  # noqa: PT012 - the first statement works
         db.connection.execute("DELETE FROM event")
         db.connection.execute("UPDATE job SET name = NULL")
     assert db.connection.execute("SELECT count(*) FROM event").fetchall() != [(0,)]
@@ -49,11 +49,11 @@ def test_a_write_that_raises_leaves_nothing_and_the_first_error(db):
 def test_a_file_that_went_back_in_time_is_noticed(db):
     """As after restoring a backup, or when a stale network cache brings an old page back."""
     for _ in range(3):
-        with db.write():
+        with db.write("test"):
             pass
     with opening.open_existing(db.path) as other:
         other.connection.execute("UPDATE meta SET commit_seq = 1")
-    with pytest.raises(StateError, match="went back in time"), db.write():
+    with pytest.raises(StateError, match="went back in time"), db.write("test"):
         pass
     assert meta.get(db).commit_seq == 1, "nothing was written"
 
@@ -61,11 +61,11 @@ def test_a_file_that_went_back_in_time_is_noticed(db):
 def test_a_commit_that_failed_is_no_journey_in_time(db):
     """As with a full disk: once there is room again, the next transaction has the number of the one that failed."""
     db.connection.set_commit_hook(lambda: True)
-    with pytest.raises(apsw.ConstraintError), db.write():
+    with pytest.raises(apsw.ConstraintError), db.write("test"):
         pass
     db.connection.set_commit_hook(None)
     before = meta.get(db).commit_seq
-    with db.write():
+    with db.write("test"):
         pass
     assert meta.get(db).commit_seq == before + 1
 
@@ -100,7 +100,7 @@ def test_many_writers_never_see_a_locked_database(tmp_path, fair):
     def write():
         with opening.open_existing(path, turnstile=fair) as db:
             for _ in range(100):
-                with db.write():
+                with db.write("test"):
                     pass
             return db.stats.errors == 0 and db.stats.waits.count == 100
 
@@ -119,7 +119,7 @@ def test_a_lock_that_is_never_released_is_named_after_a_while(tmp_path, monkeypa
     path = tmp_path / "torc.db"
     monkeypatch.setattr(database, "LOCK_PATIENCE_S", 0.2)
     with opening.open_or_create(path, turnstile=False) as holder, opening.open_existing(path, turnstile=False) as other:
-        with holder.write(), pytest.raises(StateError, match="stayed locked"), other.write():
+        with holder.write("test"), pytest.raises(StateError, match="stayed locked"), other.write("test"):
             pass
         assert other.stats.errors == 1
         assert other.stats.retries > 1
@@ -169,7 +169,7 @@ class TestTurnstile:
         in_front.enter()
         with opening.open_existing(path) as db:
             began = time.monotonic()
-            with db.write():
+            with db.write("test"):
                 pass
             assert 0.1 <= time.monotonic() - began < 5
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from pathlib import Path
 
 import apsw
 import pytest
@@ -83,7 +84,7 @@ def test_several_may_make_one_database_at_once(tmp_path):
             if pid == 0:
                 code = 1
                 try:
-                    with opening.open_or_create(path) as db, db.write():
+                    with opening.open_or_create(path) as db, db.write("test"):
                         code = 0
                 finally:
                     os._exit(code)
@@ -141,15 +142,16 @@ def test_a_symbolic_link_is_not_followed_when_a_database_is_made(tmp_path):
 
 
 class TestMigrations:
-    RUNGS = ("ALTER TABLE event ADD COLUMN severity TEXT",)
+    NOW = migrations.NEWEST
+    RUNGS = (*migrations.RUNGS, "ALTER TABLE event ADD COLUMN severity TEXT")
 
     def test_an_older_database_climbs_and_leaves_a_copy(self, tmp_path):
         with opening.open_or_create(tmp_path / "torc.db") as db:
             Stage(db, spec_of({"a": []}))
-            migrations.migrate(db, 1, self.RUNGS)
-            assert db.connection.pragma("user_version") == 2
+            migrations.migrate(db, self.NOW, self.RUNGS)
+            assert db.connection.pragma("user_version") == self.NOW + 1
             db.connection.execute("SELECT severity FROM event").fetchall()
-        copy = tmp_path / "torc.db.v1.bak"
+        copy = tmp_path / f"torc.db.v{self.NOW}.bak"
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         with opening.open_read_only(copy) as old:
             assert len(workflows.list_all(old)) == 1
@@ -157,8 +159,8 @@ class TestMigrations:
     def test_a_rung_that_breaks_leaves_the_old_version(self, tmp_path):
         with opening.open_or_create(tmp_path / "torc.db") as db:
             with pytest.raises(Exception, match="no such table"):
-                migrations.migrate(db, 1, (*self.RUNGS, "ALTER TABLE nowhere ADD COLUMN x"))
-            assert db.connection.pragma("user_version") == 1
+                migrations.migrate(db, self.NOW, (*self.RUNGS, "ALTER TABLE nowhere ADD COLUMN x"))
+            assert db.connection.pragma("user_version") == self.NOW
             assert "severity" not in [row[1] for row in db.connection.execute("PRAGMA table_info(event)")]
 
     def test_a_kill_before_the_end_leaves_the_old_version_and_a_whole_copy(self, tmp_path):
@@ -171,22 +173,22 @@ class TestMigrations:
         if pid == 0:
             db = opening.open_existing(path)
             db.connection.create_scalar_function("die", die)
-            migrations.migrate(db, 1, (*self.RUNGS, "SELECT die()"))
+            migrations.migrate(db, self.NOW, (*self.RUNGS, "SELECT die()"))
             os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-        for found in (path, tmp_path / "torc.db.v1.bak"):
+        for found in (path, tmp_path / f"torc.db.v{self.NOW}.bak"):
             with opening.open_read_only(found) as db:
                 assert "severity" not in [row[1] for row in db.connection.execute("PRAGMA table_info(event)")]
         with opening.open_existing(path) as db:
-            migrations.migrate(db, 1, self.RUNGS)
-            assert db.connection.pragma("user_version") == 2
+            migrations.migrate(db, self.NOW, self.RUNGS)
+            assert db.connection.pragma("user_version") == self.NOW + 1
 
     def test_a_copy_that_cannot_be_finished_is_not_left_behind(self, tmp_path):
         """What is left of it would be taken for the copy at the next attempt."""
         with opening.open_or_create(tmp_path / "torc.db") as db:
             db.connection.set_progress_handler(lambda: True, 1)
             with pytest.raises(apsw.InterruptError):
-                migrations.migrate(db, 1, self.RUNGS)
+                migrations.migrate(db, self.NOW, self.RUNGS)
             db.connection.set_progress_handler(None)
             assert [path.name for path in tmp_path.iterdir() if "bak" in path.name] == []
 
@@ -194,8 +196,23 @@ class TestMigrations:
         with opening.open_or_create(tmp_path / "torc.db") as db:
             db.connection.pragma("user_version", 9)
             with pytest.raises(StateError, match="changed while"):
-                migrations.migrate(db, 1, self.RUNGS)
+                migrations.migrate(db, self.NOW, self.RUNGS)
             assert db.connection.pragma("user_version") == 9
 
-    def test_the_top_of_the_ladder_is_the_schema(self):
-        assert len(migrations.RUNGS) + 1 == migrations.NEWEST
+    def test_the_top_of_the_ladder_is_the_schema(self, tmp_path):
+        old = apsw.Connection(str(tmp_path / "old.db"))
+        for _ in old.execute((Path(__file__).parent / "schema_v1.sql").read_text()):
+            pass
+        old.execute("INSERT INTO meta (id, token, created_by, created_at) VALUES (1, 'x', '0', 0)")
+        old.pragma("application_id", opening.APPLICATION_ID)
+        old.pragma("user_version", 1)
+        old.close()
+        with opening.open_existing(tmp_path / "old.db") as climbed, opening.open_or_create(tmp_path / "new.db") as new:
+            assert self.shape(climbed) == self.shape(new)
+            assert climbed.connection.pragma("user_version") == new.connection.pragma("user_version")
+
+    def shape(self, db):
+        execute = db.connection.execute
+        names = execute("SELECT type, name FROM sqlite_schema ORDER BY 1, 2").fetchall()
+        columns = {name: execute(f"PRAGMA table_xinfo({name})").fetchall() for kind, name in names if kind == "table"}
+        return names, columns

@@ -69,7 +69,7 @@ class Stage:
         self.db = db
         self.workflow_id = admit(db, spec, Origin("tester", None, 0.0))
         self.run_id = 0
-        with db.write():
+        with db.write("test"):
             self.node_id = runners.register_node(
                 db, hostname="here", boot_id="m:b", num_cpus=cpus, memory_bytes=1 << 33, num_gpus=0
             )
@@ -82,7 +82,7 @@ class Stage:
         return begun
 
     def runner(self, *, by_resources: bool = False) -> Me:
-        with self.db.write():
+        with self.db.write("test"):
             runner_id = runners.insert(
                 self.db, workflow_id=self.workflow_id, run_id=self.run_id, node_id=self.node_id, pid=1, pid_start=1,
                 slots=1, at=NOW,
@@ -101,7 +101,7 @@ class Stage:
             pass
 
     def end(self, me: Me) -> None:
-        with self.db.write():
+        with self.db.write("test"):
             runners.end(self.db, me.runner_id, at=NOW, reason="finished")
 
     def run_all(self, failing: Iterable[str] = (), *, limit: int = 1000) -> None:

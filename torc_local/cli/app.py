@@ -172,9 +172,7 @@ def run(
     ] = None,
     runners: Annotated[
         int | None,
-        typer.Option(
-            "--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: one per CPU]"
-        ),
+        typer.Option("--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: one per CPU]"),
     ] = None,
     cpus: Annotated[
         int | None,

@@ -38,7 +38,7 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
     Cost:    one insert per job, per gate and per edge; edges of shared sets count once per set.
     """
     plan = _Plan(spec)
-    with db.write():
+    with db.write("admit"):
         at = clock.now()
         workflow_id = workflows.insert(
             db,

@@ -35,7 +35,7 @@ def begin(db: Database, workflow_id: int, *, retry_failed: bool, at: float) -> B
     Cost:    constant, except when unsuccessful jobs are put back: then one pass over the workflow's edges.
     """
     reclaiming.prepare_restart(db)
-    with db.write():
+    with db.write("begin"):
         workflow = workflows.get(db, workflow_id)
         if workflow is None:
             raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")

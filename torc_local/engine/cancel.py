@@ -12,7 +12,7 @@ def cancel(db: Database, workflow_id: int, *, at: float, who: str) -> bool:
     Process: anyone.
     Crash:   one statement.
     """
-    with db.write():
+    with db.write("cancel"):
         changed = workflows.set_canceled(db, workflow_id, canceled=True)
         if changed:
             events.record(db, workflow_id, at=at, kind="workflow_canceled", message=f"canceled by {who}")

@@ -13,7 +13,7 @@ def close(db: Database, workflow_id: int, run_id: int, *, at: float) -> bool:
     """
     if not finished(db, workflow_id):
         return False
-    with db.write():
+    with db.write("close run"):
         if finished(db, workflow_id) and workflows.end_run(db, workflow_id, run_id, at=at):
             events.record(db, workflow_id, at=at, kind="run_ended", message=f"run {run_id} has ended")
     return True

@@ -27,7 +27,7 @@ def reclaim(db: Database, runner: RunnerRow, *, why: str, at: float) -> Reclaime
     Crash:   one transaction; until it commits the runner counts as alive and its jobs as claimed.
     Cost:    the jobs the runner held.
     """
-    with db.write():
+    with db.write("reclaim"):
         if not runners.end(db, runner.id, at=at, reason="lost"):
             return None
         reason = f"runner {runner.id} on {runner.hostname} {why}"

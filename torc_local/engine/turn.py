@@ -66,7 +66,7 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
     Cost:    a few index probes per job; nothing grows with the workflow.
     """
     moves: Counter[str] = Counter()
-    with db.write():
+    with db.write("turn"):
         if not runners.beat(db, me.runner_id, wish.held):
             raise Fenced(f"runner {me.runner_id} was declared dead; its jobs were given to others")
         settled = _settle(db, me, wish, moves, at)

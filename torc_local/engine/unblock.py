@@ -36,7 +36,7 @@ def unblock(db: Database, workflow_id: int, epoch: int, *, cpu_s: float = 0.0, l
     Crash:   one transaction: an edge is counted off together with its place in the queue, or not at all.
     Cost:    at most ``limit`` edges.
     """
-    with db.write():
+    with db.write("unblock"):
         if not runners.renew_lease(db, workflow_id, epoch, cpu_s=cpu_s):
             raise Deposed("another coordinator has taken over this workflow")
         drained = unblocking.fill(db, workflow_id, limit)

@@ -20,6 +20,7 @@ from torc_local.engine.unblock import Deposed, unblock
 from torc_local.ground import clock, faults
 from torc_local.process import machine
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
+from torc_local.process.metrics import write_figures
 from torc_local.process.pause import Pause
 from torc_local.process.recovery import recover
 from torc_local.store import jobs, runners, unblocking, workflows
@@ -72,7 +73,7 @@ class Coordinator:
         while True:
             holder = runners.lease(self._db, self._post.workflow_id)
             if holder is None or holder.released_at is not None or self._peers.is_dead(holder, holder.beat):
-                with self._db.write():
+                with self._db.write("take lease"):
                     if runners.lease(self._db, self._post.workflow_id) == holder:
                         pid = os.getpid()
                         self._epoch = runners.take_lease(
@@ -107,9 +108,14 @@ class Coordinator:
                     break
             if self._inbox.wait(self._pause.next_s()) is not None:
                 break
-        with self._db.write():
+        with self._db.write("renew lease"):
             runners.release_lease(
-                self._db, self._post.workflow_id, self._epoch, at=clock.now(), cpu_s=self._cpu_since()
+                self._db,
+                self._post.workflow_id,
+                self._epoch,
+                at=clock.now(),
+                cpu_s=self._cpu_since(),
+                write_figures=write_figures(self._db.stats),
             )
 
     def _somebody_waits(self) -> bool:
@@ -125,7 +131,7 @@ class Coordinator:
 
     def _watch(self) -> None:
         """Show that we live, and take back the work of runners that do not."""
-        with self._db.write():
+        with self._db.write("release lease"):
             if not runners.renew_lease(self._db, self._post.workflow_id, self._epoch, cpu_s=self._cpu_since()):
                 raise Deposed("another coordinator has taken over this workflow")
         for runner in runners.alive(self._db, self._post.workflow_id):

@@ -60,4 +60,17 @@ class RunnerMetrics:
             lock_wait_histogram=json.dumps(waits.counts, separators=(",", ":")),
             lock_retries=stats.retries,
             lock_errors=stats.errors,
+            write_figures=write_figures(stats),
         )
+
+
+def write_figures(stats: WriteStats) -> str:
+    """What writing cost a process, as JSON for its row (schema.sql)."""
+    return json.dumps(
+        {
+            "transactions": {name: times.figures() for name, times in sorted(stats.by_name.items())},
+            "checkpoints": stats.checkpoints.figures(),
+            "wal_pages": stats.wal_pages,
+        },
+        separators=(",", ":"),
+    )

@@ -42,7 +42,7 @@ def plan(
     by_resources = options.jobs is None
     slots = number_of_slots(options, here)
     count = number_of_runners(slots, options.runners, processors())
-    with db.write():
+    with db.write("register node"):
         node_id = runners.register_node(db, **here._asdict())
     workflow = workflows.get(db, workflow_id)
     if workflow is None:

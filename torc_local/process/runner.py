@@ -245,7 +245,7 @@ class Runner:
     def close(self, reason: str) -> None:
         """Write the last figures and close the runner's row, in one transaction."""
         figures = self._metrics.figures(clock.monotonic(), self._slots.ended)
-        with self._db.write():
+        with self._db.write("close runner"):
             runners.note_metrics(self._db, self._me.runner_id, figures)
             runners.end(self._db, self._me.runner_id, at=clock.now(), reason=reason)
 
@@ -268,13 +268,13 @@ class Runner:
         )
         path, base = opened.path.resolve(), self._setup.db_path.resolve().parent
         shown = path.relative_to(base) if path.is_relative_to(base) else path
-        with self._db.write():
+        with self._db.write("add segment"):
             return opened, runners.add_segment(self._db, self._me.runner_id, str(shown))
 
 
 def _register(db: Database, setup: Setup) -> Me:
     pid = os.getpid()
-    with db.write():
+    with db.write("register runner"):
         runner_id = runners.insert(
             db,
             workflow_id=setup.workflow_id,

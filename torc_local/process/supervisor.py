@@ -69,7 +69,7 @@ def _name_too_large(db: Database, workflow_id: int, setup: Setup) -> None:
     """Say at the start which jobs can never run here: nobody should learn it after a night."""
     sentences = outlook.too_large(db, workflow_id, setup)
     if sentences:
-        with db.write():
+        with db.write("event"):
             for sentence in sentences:
                 events.record(db, workflow_id, at=clock.now(), kind="job_too_large", message=sentence)
 

@@ -75,7 +75,7 @@ def _be(db_path: Path, workflow_id: int, work: Callable[[Database], None], *, tu
 
 def _note(db: Database, workflow_id: int, message: str, console: int) -> None:
     try:
-        with db.write():
+        with db.write("event"):
             events.record(db, workflow_id, at=clock.now(), kind="process_failed", message=message)
     except (TorcLocalError, apsw.Error) as error:
         _say(console, f"could not record an event: {error}", None)

@@ -13,7 +13,7 @@ from torc_local.ground import clock
 from torc_local.ground.histogram import Histogram
 from torc_local.report.text import duration, iso, printable, size, table
 from torc_local.store import reading, runners, workflows
-from torc_local.store.database import Database
+from torc_local.store.database import Database, Times
 from torc_local.store.reading import RunnerFigures
 from torc_local.store.workflows import WorkflowRow
 
@@ -47,6 +47,8 @@ def document(db: Database, workflow: WorkflowRow) -> dict[str, Any]:
         lease = runners.lease(db, workflow.id)
         transitions = _transitions(db, workflow.id, run_id)
         database_bytes = workflows.database_bytes(db)
+        page_bytes = int(db.connection.pragma("page_size"))
+    writes = _Writes.of([one.write_figures for one in figures] + ([] if lease is None else [lease.write_figures]))
     waits = Histogram.merged([_histogram(one) for one in figures])
     shown = sorted(transitions, key=lambda t: t.jobs_before + t.jobs_after, reverse=True)[:_MOST_TRANSITIONS]
     shown.sort(key=lambda t: t.last_end)
@@ -100,6 +102,20 @@ def document(db: Database, workflow: WorkflowRow) -> dict[str, Any]:
         "lock_wait_seconds_longest": waits.longest_s,
         "lock_retries": sum(one.lock_retries for one in figures),
         "lock_errors": sum(one.lock_errors for one in figures),
+        "transactions": [
+            {
+                "name": name,
+                "count": times.count,
+                "seconds_total": times.total_s,
+                "seconds_mean": times.total_s / times.count,
+                "seconds_longest": times.longest_s,
+            }
+            for name, times in sorted(writes.by_name.items(), key=lambda item: -item[1].total_s)
+        ],
+        "wal_bytes_most": writes.wal_pages * page_bytes,
+        "checkpoints": writes.checkpoints.count,
+        "checkpoint_seconds_total": writes.checkpoints.total_s,
+        "checkpoint_seconds_longest": writes.checkpoints.longest_s,
         "jobs_per_runner": {
             "min": jobs_run[0] if jobs_run else None,
             "median": statistics.median(jobs_run) if jobs_run else None,
@@ -107,6 +123,25 @@ def document(db: Database, workflow: WorkflowRow) -> dict[str, Any]:
         },
         "runners": [_runner(one) for one in figures],
     }
+
+
+class _Writes:
+    """What writing cost several processes together; processes that died early may have said nothing."""
+
+    def __init__(self) -> None:
+        self.by_name: defaultdict[str, Times] = defaultdict(Times)
+        self.checkpoints = Times()
+        self.wal_pages = 0
+
+    @classmethod
+    def of(cls, figures: Iterable[str]) -> "_Writes":
+        whole = cls()
+        for found in map(json.loads, figures):
+            for name, times in found.get("transactions", {}).items():
+                whole.by_name[name].merge(Times(*times))
+            whole.checkpoints.merge(Times(*found.get("checkpoints", ())))
+            whole.wal_pages = max(whole.wal_pages, found.get("wal_pages", 0))
+        return whole
 
 
 def _runner(one: RunnerFigures) -> dict[str, Any]:
@@ -229,6 +264,8 @@ def screen(document: dict[str, Any]) -> list[str]:
         ("idle", _idle(document)),
         ("transactions", _transactions(document)),
         ("lock waits", _lock_waits(document)),
+        ("longest", _longest(document)),
+        ("checkpoints", _checkpoints(document)),
         ("lock trouble", f"{document['lock_retries']:,} retries, {document['lock_errors']:,} errors"),
         ("jobs per runner", _spread(document["jobs_per_runner"])),
     ]
@@ -276,6 +313,18 @@ def _lock_waits(document: dict[str, Any]) -> str:
     return f"{', '.join(parts)}, {duration(document['lock_wait_seconds_total'])} in all"
 
 
+def _longest(document: dict[str, Any]) -> str:
+    """The kinds of transaction that held the lock longest, once each."""
+    found = sorted(document["transactions"], key=lambda one: -one["seconds_longest"])[:3]
+    return ", ".join(f"{one['name']} {_ms(one['seconds_longest'])}" for one in found) or "-"
+
+
+def _checkpoints(document: dict[str, Any]) -> str:
+    count, longest = document["checkpoints"], document["checkpoint_seconds_longest"]
+    log = size(document["wal_bytes_most"])
+    return f"{count:,}, longest {_ms(longest)}; write-ahead log up to {log}"
+
+
 def _spread(jobs: dict[str, float | None]) -> str:
     if jobs["median"] is None:
         return "-"
@@ -283,7 +332,7 @@ def _spread(jobs: dict[str, float | None]) -> str:
 
 
 def _runner_table(runners: list[dict[str, Any]]) -> list[str]:
-    heads = ["RUNNER", "NODE", "JOBS", "CLAIMS", "SETTLES", "LOCK WAIT", "P99", "LONGEST", "IDLE", "CPU"]
+    heads = ["RUNNER", "NODE", "JOBS", "CLAIMS", "SETTLES", "LOCK WAIT", "P50", "P99", "LONGEST", "IDLE", "CPU"]
     cells = [
         [
             str(one["runner_id"]),
@@ -292,6 +341,7 @@ def _runner_table(runners: list[dict[str, Any]]) -> list[str]:
             f"{one['claim_transactions']:,}",
             f"{one['settle_transactions']:,}",
             duration(one["lock_wait_seconds"]),
+            _ms(one["lock_wait_seconds_p50"]),
             _ms(one["lock_wait_seconds_p99"]),
             _ms(one["lock_wait_seconds_longest"]),
             duration(one["idle_seconds"]),
@@ -299,7 +349,7 @@ def _runner_table(runners: list[dict[str, Any]]) -> list[str]:
         ]
         for one in runners
     ]
-    return table(heads, cells, right=(0, 2, 3, 4, 5, 6, 7, 8, 9))
+    return table(heads, cells, right=(0, 2, 3, 4, 5, 6, 7, 8, 9, 10))
 
 
 def _ms(seconds: float) -> str:

@@ -28,20 +28,72 @@ _LONGEST_PAUSE_S = 0.02
 STATEMENT_CACHE = 200
 
 
+#: Pages in the write-ahead log after which they are copied into the database (SQLite's own default).
+CHECKPOINT_PAGES = 1000
+
+#: The log's file is cut to this size when it is used from its start again; only a long reader makes it longer.
+WAL_BYTES = 16 * 1024 * 1024
+
+
+class Times:
+    """How often something was done, and how long it took."""
+
+    __slots__ = ("count", "longest_s", "total_s")
+
+    def __init__(self, count: int = 0, total_s: float = 0.0, longest_s: float = 0.0) -> None:
+        self.count = count
+        self.total_s = total_s
+        self.longest_s = longest_s
+
+    def add(self, duration_s: float) -> None:
+        """Count one."""
+        self.count += 1
+        self.total_s += duration_s
+        self.longest_s = max(self.longest_s, duration_s)
+
+    def merge(self, other: "Times") -> None:
+        """Count those of another process, too."""
+        self.count += other.count
+        self.total_s += other.total_s
+        self.longest_s = max(self.longest_s, other.longest_s)
+
+    def figures(self) -> list[float]:
+        """Count, sum and longest, as they are stored."""
+        return [self.count, self.total_s, self.longest_s]
+
+
 class WriteStats:
     """What writing cost this process: the figures of lock contention."""
 
     def __init__(self) -> None:
         self.waits = Histogram()
-        self.transactions = 0
-        self.write_s = 0.0
+        self.by_name: dict[str, Times] = {}  # how long transactions held the lock
+        self.checkpoints = Times()
+        self.wal_pages = 0  # most that this process saw in the write-ahead log
         self.last_held_s = 0.0  # how long the last transaction held the lock
         self.retries = 0
         self.errors = 0
 
+    @property
+    def transactions(self) -> int:
+        """Write transactions so far."""
+        return sum(times.count for times in self.by_name.values())
+
+    @property
+    def write_s(self) -> float:
+        """Seconds for which this process held the lock so far."""
+        return sum(times.total_s for times in self.by_name.values())
+
+    def held(self, name: str, duration_s: float) -> None:
+        """Count one transaction."""
+        self.last_held_s = duration_s
+        if name not in self.by_name:
+            self.by_name[name] = Times()
+        self.by_name[name].add(duration_s)
+
 
 class Database:
-    """An open database. Use ``with db.write():`` for anything that changes it."""
+    """An open database. Use ``with db.write(name):`` for anything that changes it."""
 
     def __init__(self, path: Path, connection: apsw.Connection, *, writable: bool, turnstile: bool = True) -> None:
         self.path = path
@@ -51,7 +103,11 @@ class Database:
         self._seen_commit_seq = 0
         self._pause = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._turnstile = Turnstile(path) if writable and turnstile else None
+        self._wal_pages = 0  # in the write-ahead log after our last commit
+        self._checkpoint_at = CHECKPOINT_PAGES
         connection.set_busy_handler(self._wait_for_lock)
+        if writable:
+            connection.set_wal_hook(self._saw_wal)  # takes the place of SQLite's checkpoints within COMMIT
         _open_databases.add(self)
 
     @property
@@ -71,9 +127,12 @@ class Database:
         """A read transaction: everything inside sees one moment. Keep it short."""
         return _Read(self)
 
-    def write(self) -> "_Write":
-        """A write transaction: takes the lock at once (``BEGIN IMMEDIATE``), so that it never fails half-way for it."""
-        return _Write(self)
+    def write(self, name: str) -> "_Write":
+        """A write transaction: takes the lock at once (``BEGIN IMMEDIATE``), so that it never fails half-way for it.
+
+        Its time is counted under ``name``.
+        """
+        return _Write(self, name)
 
     def close(self) -> None:
         """Close the connection. The database itself needs no goodbye."""
@@ -100,6 +159,28 @@ class Database:
         time.sleep(self._pause.uniform(0.0002, min(_LONGEST_PAUSE_S, 0.0005 * 1.5 ** min(tries, 20))))
         return True
 
+    def _saw_wal(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
+        if pages < self._wal_pages:
+            self._checkpoint_at = CHECKPOINT_PAGES  # used from its start again
+        self._wal_pages = pages
+        self.stats.wal_pages = max(self.stats.wal_pages, pages)
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """Copy the log into the database when it is long: after our transaction, so that nobody waits for it.
+
+        PASSIVE waits for nobody either. While a reader holds an old snapshot the log only grows, and trying at each
+        commit would be in vain: the next time is after as many pages again.
+        """
+        if self._wal_pages < self._checkpoint_at or self._connection is None:
+            return
+        self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
+        began = time.perf_counter()
+        # What goes wrong here costs nothing: the log keeps what was not copied, and others are doing it when busy.
+        with suppress(apsw.Error):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self.stats.checkpoints.add(time.perf_counter() - began)
+
     def _poison(self) -> None:
         # Neither used nor closed: SQLite would close it as if the parent's locks were ours. A connection that nobody
         # refers to is closed by APSW, so it is kept.
@@ -124,10 +205,11 @@ class _Read:
 class _Write:
     """Turnstile, BEGIN IMMEDIATE, the caller's statements, one step of commit_seq, COMMIT."""
 
-    __slots__ = ("_began", "_db", "_queued")
+    __slots__ = ("_began", "_db", "_name", "_queued")
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, name: str) -> None:
         self._db = db
+        self._name = name
         self._queued = False
         self._began = 0.0
 
@@ -166,10 +248,8 @@ class _Write:
                 with suppress(apsw.Error):
                     connection.execute("ROLLBACK")
             self._leave()
-            stats = self._db.stats
-            stats.transactions += 1
-            stats.last_held_s = time.perf_counter() - self._began
-            stats.write_s += stats.last_held_s
+            self._db.stats.held(self._name, time.perf_counter() - self._began)
+        self._db._checkpoint()  # noqa: SLF001
 
     def _step_commit_seq(self) -> int:
         db = self._db

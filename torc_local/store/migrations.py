@@ -9,8 +9,13 @@ from pathlib import Path
 from torc_local.ground.errors import StateError
 from torc_local.store.database import Database
 
-#: RUNGS[n] turns version n + 1 into n + 2. Empty while there has been one version only.
-RUNGS: tuple[str, ...] = ()
+#: RUNGS[n] turns version n + 1 into n + 2.
+RUNGS: tuple[str, ...] = (
+    """
+    ALTER TABLE runner ADD COLUMN write_figures TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE coordinator ADD COLUMN write_figures TEXT NOT NULL DEFAULT '{}';
+    """,
+)
 
 #: The schema version of ``schema.sql`` (SQLite ``user_version``).
 NEWEST = len(RUNGS) + 1
@@ -24,7 +29,7 @@ def migrate(db: Database, version: int, rungs: tuple[str, ...] = RUNGS) -> None:
     copy = db.path.with_name(f"{db.path.name}.v{version}.bak")
     if not copy.exists():
         _copy(db, copy)
-    with db.write():
+    with db.write("migrate"):
         now = int(db.connection.pragma("user_version"))
         if not version <= now <= len(rungs) + 1:
             raise StateError(f"the database changed while it was brought up to date: {db.path}")

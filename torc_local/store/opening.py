@@ -19,7 +19,7 @@ from torc_local.ground import clock
 from torc_local.ground.errors import StateError
 from torc_local.ground.states import MOVES
 from torc_local.store import migrations
-from torc_local.store.database import STATEMENT_CACHE, Database
+from torc_local.store.database import STATEMENT_CACHE, WAL_BYTES, Database
 
 #: "torc" in ASCII: lets ``file`` and us tell our databases from other programs'.
 APPLICATION_ID = 0x746F7263
@@ -129,6 +129,7 @@ def _settings(db: Database) -> None:
         raise StateError(f"SQLite refuses write-ahead logging for {db.path} (it uses {mode})")
     # A killed process loses nothing; a power loss may cost the last second of records, whose jobs then run again.
     connection.pragma("synchronous", "NORMAL")
+    connection.pragma("journal_size_limit", WAL_BYTES)
     connection.pragma("foreign_keys", True)
     connection.pragma("temp_store", "MEMORY")
     connection.pragma("cell_size_check", True)

@@ -130,6 +130,7 @@ class RunnerFigures(NamedTuple):
     lock_wait_histogram: str
     lock_retries: int
     lock_errors: int
+    write_figures: str
 
 
 class Edge(NamedTuple):
@@ -335,8 +336,8 @@ _RUNNERS = statement(
     "read_runners",
     "SELECT u.id, n.hostname, u.pid, u.slots, u.started_at, u.ended_at, u.end_reason, u.jobs_run, u.claim_transactions,"
     " u.settle_transactions, u.write_transactions, u.write_s, u.idle_s, u.cpu_s, u.lock_wait_s, u.lock_wait_max_s,"
-    " u.lock_wait_histogram, u.lock_retries, u.lock_errors FROM runner u JOIN node n ON n.id = u.node_id"
-    " WHERE u.workflow_id = ? AND u.run_id = ? ORDER BY u.id",
+    " u.lock_wait_histogram, u.lock_retries, u.lock_errors, u.write_figures"
+    " FROM runner u JOIN node n ON n.id = u.node_id WHERE u.workflow_id = ? AND u.run_id = ? ORDER BY u.id",
     RunnerFigures._make,
 )
 

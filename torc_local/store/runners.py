@@ -46,6 +46,7 @@ class LeaseRow(NamedTuple):
     released_at: float | None
     cpu_s: float
     transactions: int
+    write_figures: str
 
 
 class Held(NamedTuple):
@@ -71,6 +72,7 @@ class Metrics(NamedTuple):
     lock_wait_histogram: str
     lock_retries: int
     lock_errors: int
+    write_figures: str
 
 
 class _Id(NamedTuple):
@@ -154,7 +156,7 @@ _METRICS = action(
     "runner_metrics",
     "UPDATE runner SET jobs_run = ?, claim_transactions = ?, settle_transactions = ?, write_transactions = ?,"
     " write_s = ?, idle_s = ?, cpu_s = ?, lock_wait_s = ?, lock_wait_max_s = ?, lock_wait_histogram = ?,"
-    " lock_retries = ?, lock_errors = ? WHERE id = ?",
+    " lock_retries = ?, lock_errors = ?, write_figures = ? WHERE id = ?",
     hot=True,
 )
 
@@ -216,7 +218,7 @@ def add_segment(db: Database, runner_id: int, path: str) -> int:
 _LEASE = statement(
     "coordinator_get",
     "SELECT c.workflow_id, c.epoch, c.node_id, n.boot_id, c.pid, c.pid_start, c.beat, c.released_at, c.cpu_s,"
-    " c.transactions FROM coordinator c JOIN node n ON n.id = c.node_id WHERE c.workflow_id = ?",
+    " c.transactions, c.write_figures FROM coordinator c JOIN node n ON n.id = c.node_id WHERE c.workflow_id = ?",
     LeaseRow._make,
     hot=True,
 )
@@ -257,17 +259,22 @@ def renew_lease(db: Database, workflow_id: int, epoch: int, *, cpu_s: float) -> 
 
 _RELEASE = action(
     "coordinator_release",
-    "UPDATE coordinator SET released_at = ?, cpu_s = cpu_s + ? WHERE workflow_id = ? AND epoch = ?",
+    "UPDATE coordinator SET released_at = ?, cpu_s = cpu_s + ?, write_figures = ? WHERE workflow_id = ? AND epoch = ?",
     hot=True,
 )
 
 
-def release_lease(db: Database, workflow_id: int, epoch: int, *, at: float, cpu_s: float) -> None:
+def release_lease(
+    db: Database, workflow_id: int, epoch: int, *, at: float, cpu_s: float, write_figures: str = "{}"
+) -> None:
     """Give the lease up, so that the next one need not wait for it to run out."""
-    _RELEASE.run(db, (at, cpu_s, workflow_id, epoch))
+    _RELEASE.run(db, (at, cpu_s, write_figures, workflow_id, epoch))
 
 
-_RESET_LEASE = action("coordinator_reset", "UPDATE coordinator SET cpu_s = 0, transactions = 0 WHERE workflow_id = ?")
+_RESET_LEASE = action(
+    "coordinator_reset",
+    "UPDATE coordinator SET cpu_s = 0, transactions = 0, write_figures = '{}' WHERE workflow_id = ?",
+)
 
 
 def reset_lease_metrics(db: Database, workflow_id: int) -> None:

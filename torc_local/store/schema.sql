@@ -174,6 +174,9 @@ CREATE TABLE runner (
     lock_wait_histogram TEXT    NOT NULL DEFAULT '[]',       -- JSON: counts per bucket of ground/histogram.py
     lock_retries        INTEGER NOT NULL DEFAULT 0,          -- times SQLite found the lock taken and waited
     lock_errors         INTEGER NOT NULL DEFAULT 0,          -- transactions given up because of the lock; 0 is the promise
+    -- JSON: "transactions": {name: [count, seconds, longest]} with the lock held, "checkpoints": [count, seconds,
+    -- longest], "wal_pages": most pages it saw in the write-ahead log.
+    write_figures       TEXT    NOT NULL DEFAULT '{}',
     CONSTRAINT end_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 CREATE INDEX runner_alive ON runner (workflow_id) WHERE ended_at IS NULL;
@@ -188,7 +191,8 @@ CREATE TABLE coordinator (
     beat         INTEGER NOT NULL DEFAULT 0,
     released_at  REAL,                                       -- given up in an orderly way; NULL while held
     cpu_s        REAL    NOT NULL DEFAULT 0,                 -- all coordinators of the newest run together
-    transactions INTEGER NOT NULL DEFAULT 0                  -- likewise
+    transactions INTEGER NOT NULL DEFAULT 0,                 -- likewise
+    write_figures TEXT NOT NULL DEFAULT '{}'                 -- of the newest one; as in runner
 ) STRICT;
 
 -- A pair of output files, <path>.out and <path>.err, that the children of one runner slot append to.
