@@ -195,6 +195,12 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed/--no-retry-failed", help="Run jobs again that did not succeed.")
     ] = True,
+    contention: Annotated[
+        bool,
+        typer.Option("--contention", help="Stress the queue: claim and settle jobs in a scratch database, run none."),
+    ] = False,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, max=1000, hidden=True)] = None,
+    journal: Annotated[str | None, typer.Option("--journal", hidden=True)] = None,
     no_turnstile: Annotated[bool, typer.Option("--no-turnstile", hidden=True)] = False,
     poll_interval: Annotated[float | None, typer.Option("--poll-interval", hidden=True)] = None,  # noqa: ARG001 - Torc's
 ) -> int:
@@ -203,6 +209,25 @@ def run(
     Given a file, this makes the workflow first, unless the database has it already. While another `run` works on it,
     this one helps. Jobs that failed run again. Ctrl-C stops gently, a second one at once; nothing is lost.
     """
+    if contention:
+        from torc_local.cli.contention import Asked, run_contention
+
+        return run_contention(
+            Asked(
+                target=target,
+                database=_db(context, database),
+                output_dir=output_dir,
+                jobs=jobs,
+                runners=runners,
+                batch=batch,
+                journal=journal or "wal",
+                turnstile=not no_turnstile,
+                progress=progress.value,
+                as_json=_json(context, answer),
+            )
+        )
+    if batch is not None or journal is not None:
+        raise InputError("--batch and --journal are for --contention")
     from torc_local.cli.running import Request, run_target
 
     return run_target(
@@ -383,11 +408,19 @@ def scale(context: typer.Context, target: _Workflow = None, database: _Database 
 
 
 @app.command()
-def doctor(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
+def doctor(
+    context: typer.Context,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Also stress the file system for some seconds, beside the database.")
+    ] = False,
+) -> int:
     """Examine the database and its file system; exit code 4 when something is wrong."""
     from torc_local.cli.looking import show_health
 
-    return show_health(_db(context, database), as_json=_json(context, answer))
+    return show_health(_db(context, database), benchmark=benchmark, as_json=_json(context, answer))
 
 
 @app.command("help")

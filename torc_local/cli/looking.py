@@ -145,7 +145,7 @@ def show_scale(option: Path | None, word: str | None, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def show_health(option: Path | None, *, as_json: bool) -> int:
+def show_health(option: Path | None, *, benchmark: bool, as_json: bool) -> int:
     """``doctor``."""
     path = place.database(option)
     with opening.open_read_only(path) as db:
@@ -153,6 +153,10 @@ def show_health(option: Path | None, *, as_json: bool) -> int:
         listed = health.open_runners(db)
         findings += health.of_runners(listed, dead_runners(listed))
         findings += health.promises(db, at_rest=not listed)
+    if benchmark:
+        from torc_local.cli.contention import fitness  # noqa: PLC0415 - loaded when needed
+
+        findings.append(fitness(path))
     bad = any(finding.level == "bad" for finding in findings)
     if as_json:
         answer.document(

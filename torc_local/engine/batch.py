@@ -24,7 +24,8 @@ _REMEMBERED = 8  # transactions
 class BatchPolicy:
     """What one runner has learned about durations, and the batch size that follows."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most or _LARGEST
         self._mean_s: float | None = None
         self._costs: deque[float] = deque(maxlen=_REMEMBERED)
         self._last = 1
@@ -55,5 +56,5 @@ class BatchPolicy:
             return 1
         expected = int(self.horizon_s / max(self._mean_s, 1e-6))
         fair = ready // (2 * max(self.slots_alive, 1))
-        self._last = max(1, min(expected, fair, 2 * self._last, _LARGEST))
+        self._last = max(1, min(expected, fair, 2 * self._last, self._most))
         return self._last

@@ -33,6 +33,8 @@ class Options(NamedTuple):
     grace_s: float
     turnstile: bool
     retry_failed: bool
+    queue_only: bool = False  # claim and settle, run nothing: for measuring the queue itself
+    most_at_once: int | None = None  # jobs that a slot may claim
 
 
 def plan(
@@ -59,6 +61,8 @@ def plan(
         slots=0,
         grace_s=options.grace_s,
         turnstile=options.turnstile,
+        queue_only=options.queue_only,
+        most_at_once=options.most_at_once,
     )
     # Slots are dealt out evenly: 100 over 64 runners are 36 with two and 28 with one.
     setups = [base._replace(slots=slots // count + (i < slots % count)) for i in range(count)]

@@ -30,6 +30,7 @@ from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
 from torc_local.process.metrics import RunnerMetrics
 from torc_local.process.pause import Pause
+from torc_local.process.queue_only import QueueOnly
 from torc_local.process.slots import Slots
 from torc_local.store import jobs, runners, workflows
 from torc_local.store.database import Database
@@ -58,6 +59,8 @@ class Setup(NamedTuple):
     slots: int
     grace_s: float
     turnstile: bool
+    queue_only: bool  # jobs are claimed and settled, not run
+    most_at_once: int | None  # jobs that a slot may claim; None: as many as it learns
 
 
 class Runner:
@@ -69,8 +72,9 @@ class Runner:
         self._place = segments.directory(setup.output_dir)
         self._me = _register(db, setup)
         self._inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
-        self._slots = Slots(self._me, setup.slots, self._spawner(), self._open_segment)
-        self._policy = BatchPolicy()
+        hands = QueueOnly if setup.queue_only else Slots
+        self._slots = hands(self._me, setup.slots, self._spawner(), self._open_segment)
+        self._policy = BatchPolicy(setup.most_at_once)
         self._metrics = RunnerMetrics(db.stats)
         self._pause = Pause()
         self._seen_version = -1  # data_version when there was nothing to claim

@@ -13,9 +13,10 @@ class Meta(NamedTuple):
     created_by: str
     created_at: float
     commit_seq: int
+    journal: str
 
 
-_GET = statement("meta_get", "SELECT token, created_by, created_at, commit_seq FROM meta", Meta._make)
+_GET = statement("meta_get", "SELECT token, created_by, created_at, commit_seq, journal FROM meta", Meta._make)
 
 
 def get(db: Database) -> Meta:

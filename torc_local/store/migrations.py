@@ -12,6 +12,7 @@ from torc_local.store.database import Database
 #: RUNGS[n] turns version n + 1 into n + 2.
 RUNGS: tuple[str, ...] = (
     """
+    ALTER TABLE meta ADD COLUMN journal TEXT NOT NULL DEFAULT 'wal';
     ALTER TABLE runner ADD COLUMN write_figures TEXT NOT NULL DEFAULT '{}';
     ALTER TABLE coordinator ADD COLUMN write_figures TEXT NOT NULL DEFAULT '{}';
     """,

@@ -18,7 +18,7 @@ from torc_local import __version__
 from torc_local.ground import clock
 from torc_local.ground.errors import StateError
 from torc_local.ground.states import MOVES
-from torc_local.store import migrations
+from torc_local.store import meta, migrations
 from torc_local.store.database import STATEMENT_CACHE, WAL_BYTES, Database
 
 #: "torc" in ASCII: lets ``file`` and us tell our databases from other programs'.
@@ -27,16 +27,20 @@ APPLICATION_ID = 0x746F7263
 
 _PATIENCE_S = 10.0
 
+WAL = "wal"
+JOURNALS = (WAL, "delete")
+
 
 def schema() -> str:
     """The text of ``schema.sql``."""
     return (resources.files(__package__) / "schema.sql").read_text("utf-8")
 
 
-def open_or_create(path: Path, *, turnstile: bool = True) -> Database:
+def open_or_create(path: Path, *, turnstile: bool = True, journal: str = WAL) -> Database:
     """Open for writing; make the file and its directory first when they are missing.
 
-    Raises StateError when the place cannot be written or the file is not a database of ours.
+    ``journal`` is one of JOURNALS, and is for a new file: one that exists keeps its own. Raises StateError when the
+    place cannot be written or the file is not a database of ours.
     """
     if not path.exists():
         try:
@@ -52,17 +56,17 @@ def open_or_create(path: Path, *, turnstile: bool = True) -> Database:
             raise StateError(
                 f"cannot make the database {path}: {_words(error)}", hint="choose another place with --db PATH"
             ) from None
-    return open_existing(path, create=True, turnstile=turnstile)
+    return open_existing(path, create=True, turnstile=turnstile, journal=journal)
 
 
-def open_existing(path: Path, *, create: bool = False, turnstile: bool = True) -> Database:
+def open_existing(path: Path, *, create: bool = False, turnstile: bool = True, journal: str = WAL) -> Database:
     """Open for writing a database that exists; ``create`` fills an empty file."""
     _check_file(path)
     if not os.access(path, os.W_OK):
         raise StateError(f"the database cannot be written: {path}", hint="check its owner and permissions (ls -l)")
     db = Database(path, _connect(path, apsw.SQLITE_OPEN_READWRITE), writable=True, turnstile=turnstile)
     try:
-        _check_version(db, create=create)
+        _check_version(db, journal if create else None)
         _settings(db)
     except BaseException as error:
         db.close()
@@ -124,11 +128,13 @@ def _check_file(path: Path) -> None:
 
 def _settings(db: Database) -> None:
     connection = db.connection
-    mode = _write_ahead(connection)
-    if mode != "wal":
-        raise StateError(f"SQLite refuses write-ahead logging for {db.path} (it uses {mode})")
+    wanted = meta.get(db).journal
+    mode = _set_journal(connection, wanted)
+    if mode != wanted:
+        raise StateError(f"SQLite refuses journal mode {wanted} for {db.path} (it uses {mode})")
     # A killed process loses nothing; a power loss may cost the last second of records, whose jobs then run again.
-    connection.pragma("synchronous", "NORMAL")
+    # Without the log, NORMAL could cost the database itself (SQLite: PRAGMA synchronous).
+    connection.pragma("synchronous", "NORMAL" if mode == WAL else "FULL")
     connection.pragma("journal_size_limit", WAL_BYTES)
     connection.pragma("foreign_keys", True)
     connection.pragma("temp_store", "MEMORY")
@@ -136,24 +142,28 @@ def _settings(db: Database) -> None:
     connection.pragma("trusted_schema", False)
 
 
-def _write_ahead(connection: apsw.Connection) -> object:
-    """Turn on write-ahead logging. SQLite refuses at once, without waiting, while another process does the same."""
+def _set_journal(connection: apsw.Connection, journal: str) -> object:
+    """Set the journal mode; the mode there is now.
+
+    SQLite refuses at once, without waiting, while another process does the same.
+    """
     until = clock.monotonic() + _PATIENCE_S
     while True:
         try:
-            return connection.pragma("journal_mode", "wal")
+            return connection.pragma("journal_mode", journal)
         except apsw.BusyError:
             if clock.monotonic() > until:
                 raise
         time.sleep(0.01)
 
 
-def _check_version(db: Database, *, create: bool) -> None:
+def _check_version(db: Database, journal: str | None) -> None:
+    """Bring the file to our version; an empty one is filled when ``journal`` says how."""
     version = _identify(db)
     if version == 0:
-        if not create:
+        if journal is None:
             raise _not_ours(db.path, "it is empty")
-        _fill(db)
+        _fill(db, journal)
     elif version < migrations.NEWEST:
         migrations.migrate(db, version)
 
@@ -176,9 +186,9 @@ def _identify(db: Database) -> int:
     return version
 
 
-def _fill(db: Database) -> None:
+def _fill(db: Database, journal: str) -> None:
     connection = db.connection
-    _write_ahead(connection)
+    _set_journal(connection, journal)
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0] == 0:
@@ -186,8 +196,8 @@ def _fill(db: Database) -> None:
                 pass
             connection.executemany("INSERT INTO move (before, after) VALUES (?, ?)", sorted(MOVES))
             connection.execute(
-                "INSERT INTO meta (id, token, created_by, created_at) VALUES (1, ?, ?, ?)",
-                (secrets.token_hex(8), __version__, clock.now()),
+                "INSERT INTO meta (id, token, created_by, created_at, journal) VALUES (1, ?, ?, ?, ?)",
+                (secrets.token_hex(8), __version__, clock.now(), journal),
             )
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", migrations.NEWEST)

@@ -11,7 +11,9 @@ CREATE TABLE meta (
     created_at  REAL    NOT NULL,
     -- Bumped by every write transaction. A process that reads a smaller value than it has seen before is looking at
     -- a file that was rolled back or restored under it.
-    commit_seq  INTEGER NOT NULL DEFAULT 0
+    commit_seq  INTEGER NOT NULL DEFAULT 0,
+    -- SQLite's journal mode, set when the database is made: wal, or delete, which needs no shared memory and is slower.
+    journal     TEXT    NOT NULL DEFAULT 'wal'
 ) STRICT;
 
 -- The legal moves of a job, filled from ground/states.py when the database is made; trigger job_move enforces them.
