@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import apsw
+
 
 def spawns_per_second(commands: Sequence[Sequence[str]], processes: int) -> float:
     """Bare ``posix_spawn`` and ``wait4`` of the same programs, from as many processes as given.
@@ -35,26 +37,61 @@ def _spawn_all(commands: Sequence[Sequence[str]]) -> None:
 
 def rows_in_one_transaction(database: Path, copy: Path) -> float:
     """Seconds to write the jobs and edges of a finished database once more: one connection, one transaction."""
-    import apsw  # noqa: PLC0415 - only this limit needs it
-
     source = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     jobs = source.execute("SELECT * FROM job ORDER BY id").fetchall()
     edges = source.execute("SELECT * FROM dependency ORDER BY before_id, after_id").fetchall()
-    tables = source.execute(
-        "SELECT sql FROM sqlite_schema"
-        " WHERE tbl_name IN ('job', 'dependency') AND sql IS NOT NULL AND type <> 'trigger'"
-    ).fetchall()
+    tables = _tables(source, "job", "dependency")
     source.close()
-    target = apsw.Connection(str(copy))
-    target.pragma("journal_mode", "wal")
-    target.pragma("synchronous", "NORMAL")
-    target.pragma("foreign_keys", False)
+    target = _empty(copy)
     began = time.perf_counter()
     with target:
-        for (sql,) in tables:
-            target.execute(str(sql))
+        for sql in tables:
+            target.execute(sql)
         target.executemany(f"INSERT INTO job VALUES ({', '.join('?' * len(jobs[0]))})", jobs)
         target.executemany("INSERT INTO dependency VALUES (?, ?)", edges)
     took = time.perf_counter() - began
     target.close()
     return took
+
+
+def claims_per_second(database: Path, copy: Path, seconds: float) -> float:
+    """Claims of single jobs by one process that has the file for itself: begin, update one row, commit.
+
+    The rows and indexes of table ``job`` are those of a database with ready jobs; nothing is searched (the row is named
+    by its id), checked by a trigger, counted or settled.
+    """
+    source = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    jobs = source.execute("SELECT * FROM job ORDER BY id").fetchall()
+    tables = _tables(source, "job")
+    source.close()
+    target = _empty(copy)
+    with target:
+        for sql in tables:
+            target.execute(sql)
+        target.executemany(f"INSERT INTO job VALUES ({', '.join('?' * len(jobs[0]))})", jobs)
+    ids = [row[0] for row in jobs]
+    done = 0
+    began = time.perf_counter()
+    while (took := time.perf_counter() - began) < seconds and done < len(ids):
+        target.execute("BEGIN IMMEDIATE")
+        target.execute("UPDATE job SET status = 'pending', runner_id = 1 WHERE id = ?", (ids[done],))
+        target.execute("COMMIT")
+        done += 1
+    target.close()
+    return done / took
+
+
+def _tables(source: apsw.Connection, *names: str) -> list[str]:
+    wanted = ", ".join(f"'{name}'" for name in names)
+    found = source.execute(
+        f"SELECT sql FROM sqlite_schema WHERE tbl_name IN ({wanted}) AND sql IS NOT NULL AND type <> 'trigger'"
+    )
+    return [str(sql) for (sql,) in found]
+
+
+def _empty(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "NORMAL")
+    connection.pragma("foreign_keys", False)
+    return connection

@@ -1,0 +1,128 @@
+"""One run of all measurements: how large they are, where their files are, and what several of them share."""
+
+import os
+import sqlite3
+import sys
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import limits, tool, workloads
+from benchmarks.tool import Document
+
+
+class Sizes(NamedTuple):
+    """How much of everything."""
+
+    slots: int
+    round_jobs: int  # jobs in each of the four rounds of the scale test
+    peer_jobs: int
+    slow_peer_jobs: int
+    contention_jobs: int
+    contention_runners: tuple[int, ...]
+    curve_runners: tuple[int, ...]  # for the picture
+    growth: tuple[int, ...]
+    sleeps: tuple[tuple[int, float], ...]  # how many, how long
+    repetitions: int  # of what takes well under a second
+    sample_every_s: float
+
+
+FULL = Sizes(
+    slots=16,
+    round_jobs=25_000,
+    peer_jobs=10_000,
+    slow_peer_jobs=500,
+    contention_jobs=20_000,
+    contention_runners=(16, 64),
+    curve_runners=(1, 2, 4, 8, 16, 32, 64),
+    growth=(10_000, 100_000, 1_000_000),
+    sleeps=((1000, 0.1), (200, 1.0)),
+    repetitions=5,
+    sample_every_s=1.0,
+)
+
+QUICK = FULL._replace(
+    round_jobs=2500,
+    peer_jobs=2000,
+    slow_peer_jobs=100,
+    contention_jobs=3000,
+    growth=(10_000, 100_000),
+    sleeps=((160, 0.1), (32, 1.0)),
+    repetitions=3,
+    sample_every_s=0.25,
+)
+
+
+class Scale(NamedTuple):
+    """A scale test that was run, and the limits right before and after it."""
+
+    database: Path
+    created: tool.Done
+    created_bytes: int
+    run: tool.Done
+    report: Document
+    spawns_before: float
+    spawns_after: float
+
+    @property
+    def runner_seconds(self) -> float:
+        """Wall time of all runners together: what parts of it are held against."""
+        wall_s: float = self.report["total_wall_seconds"]
+        return wall_s * float(self.report["runner_count"])
+
+
+class Bench:
+    """One run. ``place`` is an empty directory on the file system that is measured."""
+
+    def __init__(self, sizes: Sizes, place: Path) -> None:
+        self.sizes = sizes
+        self.place = place
+        self.contention: dict[tuple[int, int | None], Document] = {}
+
+    def say(self, what: str) -> None:
+        """Tell whoever waits what is being done, and since when."""
+        print(f"  {time.strftime('%H:%M:%S')}  {what}", file=sys.stderr, flush=True)
+
+    @cached_property
+    def scale(self) -> Scale:
+        """The scale test: created, run with 16 slots, reported. Its database stays until the run ends."""
+        sizes, place = self.sizes, self.place / "scale"
+        self.say(f"scale test of {workloads.ROUNDS} x {sizes.round_jobs:,} jobs")
+        spec = workloads.write(workloads.barrier_spec(sizes.round_jobs), place)
+        database = place / "torc.db"
+        created = tool.create(spec, database)
+        created_bytes = database.stat().st_size
+        commands = self._spawn_commands()
+        before = limits.spawns_per_second(commands, os.cpu_count() or 1)
+        run = tool.run(database, sizes.slots, sample_every_s=sizes.sample_every_s)
+        after = limits.spawns_per_second(commands, os.cpu_count() or 1)
+        return Scale(database, created, created_bytes, run, tool.scale_report(database), before, after)
+
+    def _spawn_commands(self) -> list[list[str]]:
+        # The program itself, without a shell: a plain `echo` is spawned directly by us, too.
+        count = min(workloads.ROUNDS * self.sizes.round_jobs, 20_000)
+        return [["/bin/echo", *line.split()] for line in workloads.echoes(count).lines]
+
+    @cached_property
+    def contention_spec(self) -> Path:
+        """A workflow of independent jobs for processes that claim as fast as they can."""
+        return workloads.write(workloads.independent(self.sizes.contention_jobs), self.place / "contention")
+
+    def contend(self, runners: int, batch: int | None) -> Document:
+        """The report of a run of the queue alone; each is measured once."""
+        key = (runners, batch)
+        if key not in self.contention:
+            how = "in batches" if batch is None else f"{batch} by {batch}"
+            self.say(f"{runners} processes claim {self.sizes.contention_jobs:,} jobs {how}")
+            spec = self.contention_spec
+            self.contention[key] = tool.contention(spec.parent, runners, spec, batch=batch).document
+        return self.contention[key]
+
+
+def query(database: Path, sql: str) -> list[tuple[float, ...]]:
+    """Rows of a finished database, all of numbers."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        found: list[tuple[float, ...]] = connection.execute(sql).fetchall()
+    connection.close()
+    return found

@@ -1,0 +1,32 @@
+"""Runs commands through HyperQueue: ``python hyperqueue_peer.py DIRECTORY SLOTS < commands``.
+
+For a Python that has the package ``hyperqueue``, which need not be ours. Its cluster (a server and a worker) lives in
+threads of this process and ends with it. Prints the seconds from submission to the end of the last task.
+"""
+
+import shlex
+import sys
+import time
+from typing import Any
+
+
+def main() -> None:
+    """Submit one job with a task for each line, and wait for it."""
+    # Only the other Python has it; Any, because ours knows nothing of its types.
+    hyperqueue: Any = __import__("hyperqueue")
+    cluster: Any = __import__("hyperqueue.cluster", fromlist=["WorkerConfig"])
+    directory, slots = sys.argv[1], int(sys.argv[2])
+    commands = [shlex.split(line) for line in sys.stdin]
+    with hyperqueue.LocalCluster(directory, cluster.WorkerConfig(cores=slots)) as local:
+        client = local.client()
+        began = time.perf_counter()
+        job = hyperqueue.Job()
+        for words in commands:
+            job.program(words)
+        client.wait_for_jobs([client.submit(job)])
+        sys.stderr.flush()
+        print(f"\nseconds {time.perf_counter() - began}")
+
+
+if __name__ == "__main__":
+    main()

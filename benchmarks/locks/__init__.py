@@ -1,0 +1,1 @@
+"""Experiments on SQLite under write contention; see ``__main__.py``."""

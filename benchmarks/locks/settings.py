@@ -1,0 +1,73 @@
+"""What an experiment can vary. The defaults are what torc-local does, so a variant names only its difference."""
+
+import dataclasses
+import enum
+
+from torc_local.store.database import WAL_BYTES
+
+
+class Queue(enum.Enum):
+    """How a process waits for the write lock."""
+
+    SQLITE = "SQLite's busy handler"
+    BLOCKING = "busy handler + setlk_timeout"
+    JITTER = "handler with jitter"
+    TURNSTILE = "turnstile"
+
+
+class Work(enum.Enum):
+    """What one transaction does."""
+
+    CLAIM = "take jobs, give back those of the transaction before"
+    SELECT_IMMEDIATE = "the same, jobs chosen by a SELECT of their own, after BEGIN IMMEDIATE"
+    SELECT_DEFERRED = "the same after BEGIN DEFERRED: a read that becomes a write"
+    WRITE_DEFERRED = "the same after BEGIN DEFERRED, but the first statement writes"
+    LIFE = "jobs of one's own, by id: make ready, claim, settle"
+
+
+class Checkpoint(enum.Enum):
+    """Who copies the write-ahead log into the database."""
+
+    AFTER = "torc-local: whoever finds it long, after its transaction, outside of the queue"
+    WITHIN = "SQLite: within COMMIT"
+    REST = "the same, and then, in the queue, what others have added meanwhile"
+    APART = "one process does nothing else"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything about one contest."""
+
+    processes: int = 16
+    batch: int = 1
+    work: Work = Work.CLAIM
+    queue: Queue = Queue.TURNSTILE
+    journal: str = "wal"
+    synchronous: str = "normal"
+    checkpoint: Checkpoint = Checkpoint.AFTER
+    pages: int = 1000  # length of the log at which a checkpoint is due
+    size_limit: int = WAL_BYTES
+    page_size: int = 4096
+    cache_kib: int = 2000
+    mmap_bytes: int = 0
+    without: tuple[str, ...] = ()  # indexes left out
+    reader: bool = False  # another process keeps a snapshot all the time
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Variant:
+    """A line of a table."""
+
+    name: str
+    settings: Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Experiment:
+    """A table: ``alone`` is what the ratios refer to; extra columns are keys of ``Contest.extra``."""
+
+    name: str
+    title: str
+    alone: Settings
+    variants: tuple[Variant, ...]
+    extra: tuple[str, ...] = ()
