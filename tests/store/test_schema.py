@@ -61,7 +61,7 @@ def test_the_groups_of_states_fit_together():
         ("INSERT INTO attempt VALUES (1,1,1,1,'completed',NULL,3,0,0,0,0,NULL,0,0,0,0)", "completed_is_zero"),
         ("INSERT INTO attempt VALUES (1,1,1,1,'completed','why',0,0,0,0,0,NULL,0,0,0,0)", "completed_is_zero"),
         ("INSERT INTO attempt VALUES (99,1,1,1,'failed','x',1,0,0,0,0,NULL,0,0,0,0)", "FOREIGN KEY"),
-        ("INSERT INTO meta VALUES (2, 'x', 'x', 0, 0)", "id = 1"),
+        ("INSERT INTO meta VALUES (2, 'x', 'x', 0, 0, 'wal')", "id = 1"),
     ],
 )
 def test_a_row_that_contradicts_itself_is_refused(stage, sql, constraint):

@@ -176,7 +176,7 @@ class Database:
         The log is used from its start again only after everything in it was copied, so writers must keep still for the
         few milliseconds that it takes: at the turnstile they do (without, measured: hundreds of megabytes of log).
         Where there is none, FULL takes the lock for it once the log is far too long. A reader with an old snapshot
-        makes all of this vain, so the next attempt comes after half as many pages again, and FULL waits for nobody for long.
+        makes all of this vain, so the next attempt comes after half as many pages again, and FULL never waits long.
         """
         pages = self._wal_pages
         if pages < self._checkpoint_at or self._connection is None:
