@@ -19,7 +19,9 @@ class Sizes(NamedTuple):
     round_jobs: int  # jobs in each of the four rounds of the scale test
     peer_jobs: int
     slow_peer_jobs: int
+    spawns: int  # for the spawn limit
     contention_jobs: int
+    curve_jobs: int  # for the picture
     contention_runners: tuple[int, ...]
     curve_runners: tuple[int, ...]  # for the picture
     growth: tuple[int, ...]
@@ -33,7 +35,9 @@ FULL = Sizes(
     round_jobs=25_000,
     peer_jobs=10_000,
     slow_peer_jobs=500,
+    spawns=20_000,
     contention_jobs=20_000,
+    curve_jobs=20_000,
     contention_runners=(16, 64),
     curve_runners=(1, 2, 4, 8, 16, 32, 64),
     growth=(10_000, 100_000, 1_000_000),
@@ -46,10 +50,12 @@ QUICK = FULL._replace(
     round_jobs=2500,
     peer_jobs=2000,
     slow_peer_jobs=100,
-    contention_jobs=3000,
+    spawns=4000,
+    contention_jobs=5000,
+    curve_jobs=1500,
     growth=(10_000, 100_000),
     sleeps=((160, 0.1), (32, 1.0)),
-    repetitions=3,
+    repetitions=2,
     sample_every_s=0.25,
 )
 
@@ -78,7 +84,7 @@ class Bench:
     def __init__(self, sizes: Sizes, place: Path) -> None:
         self.sizes = sizes
         self.place = place
-        self.contention: dict[tuple[int, int | None], Document] = {}
+        self._contention: dict[tuple[int, int | None, int], Document] = {}
 
     def say(self, what: str) -> None:
         """Tell whoever waits what is being done, and since when."""
@@ -101,23 +107,18 @@ class Bench:
 
     def _spawn_commands(self) -> list[list[str]]:
         # The program itself, without a shell: a plain `echo` is spawned directly by us, too.
-        count = min(workloads.ROUNDS * self.sizes.round_jobs, 20_000)
-        return [["/bin/echo", *line.split()] for line in workloads.echoes(count).lines]
+        return [["/bin/echo", *line.split()] for line in workloads.echoes(self.sizes.spawns).lines]
 
-    @cached_property
-    def contention_spec(self) -> Path:
-        """A workflow of independent jobs for processes that claim as fast as they can."""
-        return workloads.write(workloads.independent(self.sizes.contention_jobs), self.place / "contention")
-
-    def contend(self, runners: int, batch: int | None) -> Document:
-        """The report of a run of the queue alone; each is measured once."""
-        key = (runners, batch)
-        if key not in self.contention:
-            how = "in batches" if batch is None else f"{batch} by {batch}"
-            self.say(f"{runners} processes claim {self.sizes.contention_jobs:,} jobs {how}")
-            spec = self.contention_spec
-            self.contention[key] = tool.contention(spec.parent, runners, spec, batch=batch).document
-        return self.contention[key]
+    def contend(self, runners: int, batch: int | None, count: int) -> Document:
+        """The report of a run of the queue alone with so many independent jobs; each is measured once."""
+        key = (runners, batch, count)
+        if key not in self._contention:
+            how = "in batches" if batch is None else f"at most {batch} at once"
+            self.say(f"{count:,} jobs claimed {how}, runner processes: {runners}")
+            place = self.place / f"contention{runners}-{batch}-{count}"
+            spec = workloads.write(workloads.independent(count), place)
+            self._contention[key] = tool.contention(place, runners, spec, batch=batch).document
+        return self._contention[key]
 
 
 def query(database: Path, sql: str) -> list[tuple[float, ...]]:

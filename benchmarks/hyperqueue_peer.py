@@ -16,7 +16,7 @@ def main() -> None:
     # Only the other Python has it; Any, because ours knows nothing of its types.
     hyperqueue: Any = __import__("hyperqueue")
     cluster: Any = __import__("hyperqueue.cluster", fromlist=["WorkerConfig"])
-    directory, slots = sys.argv[1], int(sys.argv[2])
+    directory, slots = str(Path(sys.argv[1]).resolve()), int(sys.argv[2])
     commands = [shlex.split(line) for line in sys.stdin]
     with hyperqueue.LocalCluster(directory, cluster.WorkerConfig(cores=slots)) as local:
         client = local.client()

@@ -19,38 +19,44 @@ def charts(bench: Bench) -> list[Chart]:
 
 
 def _throughput(bench: Bench) -> Chart:
-    note = ""
-    lines = []
+    note, lines, count = "", [], bench.sizes.curve_jobs
     for name, batch in (("in batches", None), ("single jobs", 1)):
         points = []
         try:
             for runners in bench.sizes.curve_runners:
-                report = bench.contend(runners, batch)
+                report = bench.contend(runners, batch, count)
                 points.append((float(runners), float(report["throughput_jobs_per_second"])))
         except NotMeasuredError as error:
             note = f"not measured: {error}"
         lines.append(Line(name, points))
-    title = f"Claims and settles of {bench.sizes.contention_jobs:,} jobs, nothing spawned"
-    return Chart(title, "runner processes", "jobs per second", lines, log_across=2, note=note)
+    title = f"Claims and settles of {count:,} jobs, nothing spawned"
+    return Chart(title, "runner processes", "jobs per second", lines, log_across=2, log_up=10, note=note)
 
 
 def _waits(bench: Bench) -> Chart:
     lines = [Line("scale test", _cumulative(_scale_test_waits(bench.scale.database)))]
+    note = ""
     for runners in bench.sizes.contention_runners:
-        for name, batch in (("single", 1), ("batches", None)):
-            report = bench.contention.get((runners, batch))
-            if report is None:
+        for name, batch, count in (
+            ("single", 1, bench.sizes.contention_jobs),
+            ("batches", None, bench.sizes.curve_jobs),
+        ):
+            try:
+                report = bench.contend(runners, batch, count)
+            except NotMeasuredError as error:
+                note = f"not measured: {error}"
                 continue
             label = f"{runners} processes, {name}"
-            # Without its buckets, a scratch database that is gone leaves three points of the curve.
             counts = report.get("lock_wait_histogram")
             if counts is not None:
                 lines.append(Line(label, _cumulative(Histogram(counts))))
                 continue
+            # Its scratch database is gone, and the report has three points of the curve.
             known = (("p50", 0.5), ("p99", 0.99), ("longest", 1.0))
-            lines.append(Line(label, [(report[f"lock_wait_seconds_{part}"], share) for part, share in known]))
+            points = [(report[f"lock_wait_seconds_{part}"], share) for part, share in known]
+            lines.append(Line(label, points, joined=False))
     title = "Waits for the write lock, turnstile included"
-    return Chart(title, "seconds", "share of waits not longer", lines, log_across=10)
+    return Chart(title, "seconds", "share of waits not longer", lines, log_across=10, note=note)
 
 
 def _scale_test_waits(database: Path) -> Histogram:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-_WIDTH, _HEIGHT = 760, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 170, 40, 56
+_WIDTH, _HEIGHT = 800, 330
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 200, 40, 56
 _COLORS = ("#1b6ca8", "#d1495b", "#2e8b57", "#b7791f", "#6b4c9a", "#555555")
 _DOTTED_BELOW = 12  # points of a line that are few enough to be marked
 _FONT = "font-family='sans-serif' font-size='12' fill='#222'"
@@ -17,6 +17,7 @@ class Line(NamedTuple):
 
     name: str
     points: Sequence[tuple[float, float]]
+    joined: bool = True
 
 
 class Chart(NamedTuple):
@@ -26,7 +27,8 @@ class Chart(NamedTuple):
     across: str
     up: str
     lines: Sequence[Line]
-    log_across: int | None = None  # the base of a logarithmic axis; None: linear
+    log_across: int | None = None  # the base of a logarithmic axis; None: linear from 0
+    log_up: int | None = None
     note: str = ""
 
 
@@ -37,7 +39,7 @@ class _Axis:
         self._base = base
         if base is None:
             self.ticks = _round_ticks(max(values, default=1.0) or 1.0)
-            self._low, self._high = 0.0, self.ticks[-1]
+            self._low, self._high = 0.0, max(*values, self.ticks[-1])
             return
         low = math.floor(math.log(min(values), base) + 1e-9)
         high = max(math.ceil(math.log(max(values), base) - 1e-9), low + 1)
@@ -50,11 +52,11 @@ class _Axis:
 
 
 def _round_ticks(largest: float) -> list[float]:
-    """From 0 past the largest value, about five steps of 1, 2 or 5 times a power of ten."""
+    """From 0 up to the largest value, about five steps of 1, 2 or 5 times a power of ten."""
     rough = largest / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    return [step * number for number in range(math.ceil(largest / step - 1e-9) + 1)]
+    return [step * number for number in range(math.floor(largest / step + 1e-9) + 1)]
 
 
 def picture(charts: Sequence[Chart]) -> str:
@@ -67,10 +69,14 @@ def picture(charts: Sequence[Chart]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def _fits(value: float, base: int | None) -> bool:
+    return base is None or value > 0
+
+
 def _drawn(chart: Chart) -> list[str]:
     parts = [f"<text x='{_LEFT}' y='22' font-weight='bold' {_FONT}>{escape(chart.title)}</text>"]
     shown = [
-        Line(line.name, [point for point in line.points if chart.log_across is None or point[0] > 0])
+        line._replace(points=[(x, y) for x, y in line.points if _fits(x, chart.log_across) and _fits(y, chart.log_up)])
         for line in chart.lines
     ]
     points = [point for line in shown for point in line.points]
@@ -78,7 +84,7 @@ def _drawn(chart: Chart) -> list[str]:
         nothing = escape(chart.note or "not measured")
         return [*parts, f"<text x='{_LEFT}' y='{_HEIGHT // 2}' {_FONT}>{nothing}</text>"]
     across = _Axis([x for x, _ in points], chart.log_across)
-    up = _Axis([y for _, y in points], None)
+    up = _Axis([y for _, y in points], chart.log_up)
     wide, high = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
     bottom = _TOP + high
 
@@ -103,7 +109,8 @@ def _drawn(chart: Chart) -> list[str]:
         color = _COLORS[number % len(_COLORS)]
         spots = [spot(x, y) for x, y in line.points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
-        parts.append(f"<polyline points='{path}' fill='none' stroke='{color}' stroke-width='1.8'/>")
+        if line.joined:
+            parts.append(f"<polyline points='{path}' fill='none' stroke='{color}' stroke-width='1.8'/>")
         if len(spots) < _DOTTED_BELOW:
             parts += [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3' fill='{color}'/>" for x, y in spots]
         y = _TOP + 8 + 18 * number

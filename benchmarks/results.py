@@ -109,5 +109,8 @@ class Runs:
         except NotMeasuredError as error:
             return missing(target_id, f"{what}, {words}", str(error), target)
         verdict = band.verdict(quotient)
+        text = f"{quotient:.2f}"
+        if band.verdict(float(text)) != verdict:
+            text = f"{quotient:.4f}"  # 1.05 that is not "at most 1.05" would look wrong
         against = f"{words} {form(other)}"
-        return Row(target_id, what, form(value), against, f"{quotient:.2f}", target, verdict, value, other, quotient)
+        return Row(target_id, what, form(value), against, text, target, verdict, value, other, quotient)

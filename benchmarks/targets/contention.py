@@ -4,7 +4,7 @@
 limit is one process alone that updates a row of the same table and commits, measured right before and after.
 """
 
-from benchmarks import forms, limits, tool
+from benchmarks import forms, limits, tool, workloads
 from benchmarks.bench import Bench
 from benchmarks.results import Band, Figures, Row, Runs
 
@@ -14,12 +14,12 @@ _LONGEST_P99_S = {16: 0.05, 64: 0.25}
 
 def measure(bench: Bench) -> Figures:
     """The limit and the processes in turn."""
-    place = bench.contention_spec.parent
-    tool.create(bench.contention_spec, place / "ready.db")
+    count, place = bench.sizes.contention_jobs, bench.place / "claims"
+    tool.create(workloads.write(workloads.independent(count), place), place / "ready.db")
     figures: Figures = {}
     for runners in bench.sizes.contention_runners:
         before = limits.claims_per_second(place / "ready.db", place / f"before{runners}.db", _LIMIT_S)
-        report = bench.contend(runners, 1)
+        report = bench.contend(runners, 1, count)
         after = limits.claims_per_second(place / "ready.db", place / f"after{runners}.db", _LIMIT_S)
         jobs = report["jobs_ended"]
         figures |= {

@@ -10,9 +10,6 @@ from benchmarks import forms, peers, tool, workloads
 from benchmarks.bench import Bench
 from benchmarks.results import Band, Figures, NotMeasuredError, Row, Runs
 
-#: A peer that takes longer than this for no-op jobs alone is left out.
-_SLOW_JOBS = 300
-
 
 def measure(bench: Bench) -> Figures:
     """Each mix with us and with each peer."""
@@ -30,8 +27,8 @@ def measure(bench: Bench) -> Figures:
         commands = workloads.sleep_commands(count, seconds)
         for peer in peers.PEERS:
             name = f"peer {mix}: {peer.name}"
-            if peer.slow and count > _SLOW_JOBS:
-                figures[name] = "would take minutes"
+            if peer.slow and count > bench.sizes.slow_peer_jobs:
+                figures[name] = "too slow for so many jobs"
                 continue
             bench.say(f"{mix} with {peer.name}")
             try:

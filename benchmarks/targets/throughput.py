@@ -57,4 +57,6 @@ def rows(runs: Runs) -> list[Row]:
         )
     names = ("whole_process_jobs_per_second", "spawns_per_second")
     found.append(runs.compare("P1", "same, with start and end of `run`", names, "bare spawns", forms.rate, Band()))
+    before_after = ("spawns_after_per_second", "spawns_before_per_second")
+    found.append(runs.compare("P1", "bare spawns after it (noise)", before_after, "before it", forms.rate, Band()))
     return found
