@@ -48,13 +48,14 @@ FULL = Sizes(
 
 QUICK = FULL._replace(
     round_jobs=2500,
-    peer_jobs=2000,
-    slow_peer_jobs=100,
+    peer_jobs=1000,
+    slow_peer_jobs=50,
     spawns=4000,
-    contention_jobs=5000,
-    curve_jobs=1500,
+    contention_jobs=4000,
+    curve_jobs=1000,
+    curve_runners=(1, 4, 16, 64),
     growth=(10_000, 100_000),
-    sleeps=((160, 0.1), (32, 1.0)),
+    sleeps=((160, 0.1), (32, 0.5)),
     repetitions=2,
     sample_every_s=0.25,
 )

@@ -11,8 +11,8 @@ def seconds(value: float) -> str:
     if value < 0.001:
         return f"{value * 1e6:.0f} us"
     if value < 1:
-        return f"{value * 1e3:.{1 if value < 0.1 else 0}f} ms"
-    return f"{value:.2f} s"
+        return f"{value * 1e3:.3g} ms"
+    return f"{value:.3g} s"
 
 
 def size(value: float) -> str:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+from benchmarks import forms
 from benchmarks.bench import Bench, query
 from benchmarks.plot import Chart, Line
 from benchmarks.results import NotMeasuredError
@@ -56,7 +57,8 @@ def _waits(bench: Bench) -> Chart:
             points = [(report[f"lock_wait_seconds_{part}"], share) for part, share in known]
             lines.append(Line(label, points, joined=False))
     title = "Waits for the write lock, turnstile included"
-    return Chart(title, "seconds", "share of waits not longer", lines, log_across=10, note=note)
+    up = "share of waits not longer"
+    return Chart(title, "wait", up, lines, log_across=10, note=note, label=forms.seconds)
 
 
 def _scale_test_waits(database: Path) -> Histogram:

@@ -1,7 +1,7 @@
 """Line charts as SVG: enough for our pictures, and nothing to install."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ class Chart(NamedTuple):
     lines: Sequence[Line]
     log_across: int | None = None  # the base of a logarithmic axis; None: linear from 0
     log_up: int | None = None
+    label: Callable[[float], str] = "{:,g}".format  # of the axis across
     note: str = ""
 
 
@@ -95,7 +96,7 @@ def _drawn(chart: Chart) -> list[str]:
     for value in across.ticks:
         x = _LEFT + across.place(value) * wide
         parts.append(f"<path d='M{x:.1f} {_TOP}V{bottom}' {grid}/>")
-        parts.append(f"<text x='{x:.1f}' y='{bottom + 18}' text-anchor='middle' {_FONT}>{value:,g}</text>")
+        parts.append(f"<text x='{x:.1f}' y='{bottom + 18}' text-anchor='middle' {_FONT}>{chart.label(value)}</text>")
     for value in up.ticks:
         y = bottom - up.place(value) * high
         parts.append(f"<path d='M{_LEFT} {y:.1f}h{wide}' {grid}/>")

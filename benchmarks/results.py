@@ -38,9 +38,9 @@ MISSED = "missed"
 NO_TARGET = "-"
 
 
-def missing(target_id: str, what: str, why: str, target: str = "") -> Row:
+def missing(target_id: str, what: str, why: str, target: str = "", against: str = "") -> Row:
     """A line for something that could not be measured."""
-    return Row(target_id, what, "", "", "", target, f"not measured: {why}")
+    return Row(target_id, what, "", against, "", target, f"not measured: {why}")
 
 
 class Band(NamedTuple):
@@ -107,7 +107,7 @@ class Runs:
         try:
             value, other, quotient = self.median(names[0]), self.median(names[1]), self.ratio(*names)
         except NotMeasuredError as error:
-            return missing(target_id, f"{what}, {words}", str(error), target)
+            return missing(target_id, what, str(error), target, words)
         verdict = band.verdict(quotient)
         text = f"{quotient:.2f}"
         if band.verdict(float(text)) != verdict:

@@ -5,7 +5,8 @@
 Processes take jobs from one database as fast as they can. Each experiment varies one thing and prints a table. Its
 variants are measured in turn, in several rounds: figures are medians over the rounds, ``ratio`` is transactions per
 second against one process alone in the same round, ``fairness`` the slowest process's share of the mean, waits are
-from asking for a transaction to holding the write lock. Absolute figures depend on the machine; ratios less so.
+from asking for a transaction to holding the write lock (the longest is that of all rounds), ``CPU ms`` is processor
+time per transaction, waiting included. Absolute figures depend on the machine; ratios less so.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from benchmarks.locks.contest import Contest, hold, sync_ms
 from benchmarks.locks.experiments import experiments
 from benchmarks.locks.settings import Experiment, Variant
 
-_QUICK_S = 0.3
+_QUICK_S = 0.2
 
 
 def main() -> None:
@@ -50,8 +51,8 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="under a minute: one short round, at most 16 processes")
-    parser.add_argument("--seconds", type=float, help="of each measurement (2)")
-    parser.add_argument("--rounds", type=int, help="how often each is repeated (3)")
+    parser.add_argument("--seconds", type=float, help="of each measurement (1)")
+    parser.add_argument("--rounds", type=int, help="how often each is repeated (5)")
     parser.add_argument("--processes", type=_numbers, help="how many compete (2,16,64)")
     parser.add_argument(
         "--only", type=lambda text: text.split(","), help="experiments, by the beginnings of their names"
@@ -59,8 +60,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, help="where the databases are put; decides which disk is measured")
     parser.add_argument("--json", type=Path, help="write all figures to this file, too")
     given = parser.parse_args()
-    given.seconds = given.seconds or (_QUICK_S if given.quick else 2.0)
-    given.rounds = given.rounds or (1 if given.quick else 3)
+    given.seconds = given.seconds or (_QUICK_S if given.quick else 1.0)
+    given.rounds = given.rounds or (1 if given.quick else 5)
     given.processes = given.processes or ([2, 16] if given.quick else [2, 16, 64])
     return given
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import apsw
 
 from benchmarks.locks.settings import Checkpoint, Queue, Settings, Work
+from benchmarks.locks.two_doors import TwoDoors
 from torc_local.ground.states import MOVES
 from torc_local.store import opening
 from torc_local.store.database import STATEMENT_CACHE, Database
@@ -44,6 +45,8 @@ class Templates:
         connection = apsw.Connection(str(path))
         for index in settings.without:
             connection.execute(f"DROP INDEX {index}")
+        for statement in settings.also:
+            connection.execute(statement)
         connection.pragma("journal_mode", settings.journal)
         connection.close()
 
@@ -88,12 +91,14 @@ def connect(path: Path, settings: Settings) -> Database:
     ):
         connection.pragma(name, value)
     database = Database(path, connection, writable=True, turnstile=settings.queue is Queue.TURNSTILE)
+    if settings.queue is Queue.TWO_DOORS:
+        database._turnstile = TwoDoors(path, path.with_suffix(".inner"))  # noqa: SLF001 - in the place of torc-local's
     if settings.queue in (Queue.SQLITE, Queue.BLOCKING):
         connection.set_busy_timeout(_PATIENCE_MS)  # takes the place of the handler with jitter
         if has_blocking_locks():
             # busy_timeout sets both in such a build; here one thing at a time.
             connection.setlk_timeout(_PATIENCE_MS if settings.queue is Queue.BLOCKING else 0, 0)
-    if settings.checkpoint is not Checkpoint.AFTER:
+    if settings.checkpoint is not Checkpoint.TORC:
         # Takes the place of the hook by which torc-local learns the length of the log; 0 means never.
         connection.wal_autocheckpoint(settings.pages if settings.checkpoint is Checkpoint.WITHIN else 0)
     return database

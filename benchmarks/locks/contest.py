@@ -44,6 +44,7 @@ class _Told(NamedTuple):
     waits: Histogram
     errors: Counter[str]
     longest_hold_s: float
+    cpu_s: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,11 +87,16 @@ def hold(templates: Templates, path: Path, settings: Settings, seconds: float) -
         # Only now, so that no child inherits it. It keeps the log from being removed when the last contestant leaves.
         watcher = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         watcher.set_busy_timeout(int(_PATIENCE_S * 1000))
+        watcher.execute("SELECT * FROM meta").fetchall()  # SQLite opens the log at the first read
         start.value = time.perf_counter() + 0.05
         go.set()
         longest_log = _watch_log(path, start.value + seconds)
         told: list[_Told] = [_hear(end) for end in ends[: settings.processes]]
-        extra = {"log": longest_log / _MIB, "longest hold": max(one.longest_hold_s for one in told) * 1000}
+        extra = {
+            "log": longest_log / _MIB,
+            "longest hold": max(one.longest_hold_s for one in told) * 1000,
+            "CPU": sum(one.cpu_s for one in told) / max(sum(one.transactions for one in told), 1) * 1000,
+        }
         stop.set()
         for child in started:
             child.join(_PATIENCE_S)
@@ -158,45 +164,60 @@ def _compete(
     """A contestant: transactions without a pause from the common start to the common end."""
     with connect(path, settings) as db:
         mine = work.contestant(db, settings, number)
-        rest = _Rest(db) if settings.checkpoint is Checkpoint.REST else None
+        outside = _Outside(db, settings) if settings.checkpoint in (Checkpoint.OUTSIDE, Checkpoint.TWICE) else None
         parent.send("ready")
         go.wait()
         time.sleep(max(0.0, start.value - time.perf_counter()))
         until = start.value + seconds
         transactions = rows = 0
+        cpu_before = time.process_time()
         while time.perf_counter() < until:
             taken = mine.once()
             # One that ended after the end does not count: processes that waited long would seem faster.
             if taken and time.perf_counter() < until:
                 transactions += 1
                 rows += taken
-            if rest is not None:
-                rest.look()
+            if outside is not None:
+                outside.look()
+        cpu_s = time.process_time() - cpu_before
         longest = max((times.longest_s for times in db.stats.by_name.values()), default=0.0)
-        parent.send(_Told(transactions, rows, mine.waits, mine.errors, longest))
+        parent.send(_Told(transactions, rows, mine.waits, mine.errors, longest, cpu_s))
 
 
-class _Rest:
-    """After each checkpoint, a second one at the head of the queue.
+class _Outside:
+    """Checkpoints after leaving the queue; with ``twice`` each is followed by one at the head of the queue.
 
-    While others write, the first one never reaches the end of the log, and only a log that was copied to its end is
-    used from its start again. The second one has little left to copy.
+    While others write, the first never reaches the end of the log, and only a log that was copied to its end is used
+    from its start again. The second has little left to copy.
     """
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._turnstile = Turnstile(db.path)
-        self._seen = 0
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._connection = db.connection
+        self._turnstile = Turnstile(db.path) if settings.checkpoint is Checkpoint.TWICE else None
+        self._pages = settings.pages
+        self._log = 0
+        self._due_at = settings.pages
+        self._connection.set_wal_hook(self._saw)  # takes the place of torc-local's
+
+    def _saw(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
+        if pages < self._log:
+            self._due_at = self._pages  # used from its start again
+        self._log = pages
+        return apsw.SQLITE_OK
 
     def look(self) -> None:
-        """Do it if a checkpoint was made since the last look."""
-        if self._db.stats.checkpoints.count == self._seen:
+        """After each transaction."""
+        if self._log < self._due_at:
             return
-        self._seen = self._db.stats.checkpoints.count
-        if self._turnstile.enter():
-            with contextlib.suppress(apsw.Error):
-                self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._due_at = self._log + self._pages
+        self._copy()
+        if self._turnstile is not None and self._turnstile.enter():
+            self._copy()
             self._turnstile.leave()
+
+    def _copy(self) -> None:
+        with contextlib.suppress(apsw.Error):  # somebody else is doing it
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _read(parent: Connection, path: Path, _settings: Settings, stop: Event) -> None:

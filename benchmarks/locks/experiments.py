@@ -12,9 +12,18 @@ _INDEXES = ("job_by_name", "job_ready", "job_held", "job_unsuccessful")
 def experiments(processes: Sequence[int]) -> list[Experiment]:
     """All of them. Those that do not vary the number of processes use the middle one of ``processes``."""
     many = sorted(processes)[len(processes) // 2]
-    made: list[Callable[[int], Experiment]] = [_batches, _journals, _checkpoints, _pages, _indexes, _readers]
+    made: list[Callable[[int], Experiment]] = [
+        _batches,
+        _journals,
+        _checkpoints,
+        _pages,
+        _indexes,
+        _conditions,
+        _readers,
+    ]
     return [
         *(_queueing(processes, batch) for batch in (1, 50)),
+        _strictness(processes),
         _transactions([number for number in processes if number <= many]),
         *(make(many) for make in made),
     ]
@@ -22,7 +31,7 @@ def experiments(processes: Sequence[int]) -> list[Experiment]:
 
 def _queueing(processes: Sequence[int], batch: int) -> Experiment:
     """Who waits how, without a queue and with one."""
-    queues = [queue for queue in Queue if queue is not Queue.BLOCKING or has_blocking_locks()]
+    queues = [Queue.SQLITE, *[Queue.BLOCKING] * has_blocking_locks(), Queue.JITTER, Queue.TURNSTILE]
     return Experiment(
         name=f"queueing-{batch}",
         title=f"Ways to wait for the write lock, {batch} job(s) a transaction",
@@ -32,6 +41,21 @@ def _queueing(processes: Sequence[int], batch: int) -> Experiment:
             for number in processes
             for queue in queues
         ),
+    )
+
+
+def _strictness(processes: Sequence[int]) -> Experiment:
+    """A queue that somebody who comes back at once may jump, and one that nobody can jump."""
+    return Experiment(
+        name="strictness",
+        title="How strict the queue is, 1 job a transaction",
+        alone=Settings(processes=1),
+        variants=tuple(
+            Variant(f"{number:>2} x {queue.value}", Settings(processes=number, queue=queue))
+            for number in processes
+            for queue in (Queue.TURNSTILE, Queue.TWO_DOORS)
+        ),
+        extra=("CPU",),
     )
 
 
@@ -64,7 +88,7 @@ def _batches(many: int) -> Experiment:
         title=f"Jobs taken in one transaction, {many} processes",
         alone=Settings(processes=1),
         variants=tuple(Variant(f"{batch}", Settings(processes=many, batch=batch)) for batch in (1, 10, 50, 200)),
-        extra=("longest hold",),
+        extra=("longest hold", "CPU"),
     )
 
 
@@ -88,25 +112,24 @@ def _journals(many: int) -> Experiment:
 def _checkpoints(many: int) -> Experiment:
     """Who copies the log into the database, and when."""
     base = Settings(processes=many, batch=50)
-    variants = [
-        Variant(f"{place} {pages}", dataclasses.replace(base, checkpoint=kind, pages=pages))
-        for kind, place, sizes in (
-            (Checkpoint.WITHIN, "in COMMIT", (100, 1000, 10_000)),
-            (Checkpoint.AFTER, "after it", (1000,)),
-            (Checkpoint.REST, "after it, rest in queue", (1000,)),
-            (Checkpoint.APART, "own process", (1000,)),
-        )
-        for pages in sizes
-    ]
-    alone = Checkpoint.WITHIN
-    variants.append(
-        Variant("in COMMIT 1000, no turnstile", dataclasses.replace(base, checkpoint=alone, queue=Queue.JITTER))
+    changed = dataclasses.replace
+    variants = (
+        Variant("as torc-local, 1000 pages", base),
+        *(
+            Variant(f"in COMMIT, {pages} pages", changed(base, checkpoint=Checkpoint.WITHIN, pages=pages))
+            for pages in (100, 1000, 10_000)
+        ),
+        Variant("outside of the queue", changed(base, checkpoint=Checkpoint.OUTSIDE)),
+        Variant("outside, rest in the queue", changed(base, checkpoint=Checkpoint.TWICE)),
+        Variant("a process of its own", changed(base, checkpoint=Checkpoint.APART)),
+        Variant("as torc-local, no turnstile", changed(base, queue=Queue.JITTER)),
+        Variant("in COMMIT, no turnstile", changed(base, queue=Queue.JITTER, checkpoint=Checkpoint.WITHIN)),
     )
     return Experiment(
         name="checkpoints",
         title=f"Checkpoints, 50 jobs a transaction, {many} processes",
         alone=Settings(processes=1, batch=50),
-        variants=tuple(variants),
+        variants=variants,
         extra=("log", "longest hold"),
     )
 
@@ -127,7 +150,7 @@ def _pages(many: int) -> Experiment:
             Variant("cache_size 64 MB", dataclasses.replace(base, cache_kib=65536)),
             Variant("mmap_size 256 MB", dataclasses.replace(base, mmap_bytes=256 * mib)),
         ),
-        extra=("log", "database"),
+        extra=("CPU", "log", "database"),
     )
 
 
@@ -142,7 +165,29 @@ def _indexes(many: int) -> Experiment:
         variants=tuple(
             Variant(name, dataclasses.replace(base, without=_INDEXES[number:])) for number, name in enumerate(names)
         ),
-        extra=("database",),
+        extra=("CPU", "database"),
+    )
+
+
+def _conditions(many: int) -> Experiment:
+    """What evaluating the condition of a partial index costs, whether or not a job is in it."""
+    base = Settings(processes=many, batch=50, work=Work.LIFE, without=("job_unsuccessful",))
+    conditions = (
+        "status = 'failed'",
+        "status IN ('failed', 'canceled')",
+        "status IN ('failed', 'canceled', 'terminated')",
+        "status = 'failed' OR status = 'canceled' OR status = 'terminated'",
+    )
+    create = "CREATE INDEX benchmark_index ON job (workflow_id, status, id) WHERE "
+    return Experiment(
+        name="conditions",
+        title=f"The condition of a partial index, claimed and settled by id, 50 jobs a transaction, {many} processes",
+        alone=dataclasses.replace(base, processes=1),
+        variants=(
+            Variant("no such index", base),
+            *(Variant(text, dataclasses.replace(base, also=(create + text,))) for text in conditions),
+        ),
+        extra=("CPU",),
     )
 
 

@@ -13,6 +13,7 @@ class Queue(enum.Enum):
     BLOCKING = "busy handler + setlk_timeout"
     JITTER = "handler with jitter"
     TURNSTILE = "turnstile"
+    TWO_DOORS = "two turnstiles, one behind the other"
 
 
 class Work(enum.Enum):
@@ -28,9 +29,10 @@ class Work(enum.Enum):
 class Checkpoint(enum.Enum):
     """Who copies the write-ahead log into the database."""
 
-    AFTER = "torc-local: whoever finds it long, after its transaction, outside of the queue"
+    TORC = "torc-local: after COMMIT, before leaving the queue"
+    OUTSIDE = "after leaving the queue"
+    TWICE = "after leaving the queue, then the rest at the head of it"
     WITHIN = "SQLite: within COMMIT"
-    REST = "the same, and then, in the queue, what others have added meanwhile"
     APART = "one process does nothing else"
 
 
@@ -44,13 +46,14 @@ class Settings:
     queue: Queue = Queue.TURNSTILE
     journal: str = "wal"
     synchronous: str = "normal"
-    checkpoint: Checkpoint = Checkpoint.AFTER
+    checkpoint: Checkpoint = Checkpoint.TORC
     pages: int = 1000  # length of the log at which a checkpoint is due
     size_limit: int = WAL_BYTES
     page_size: int = 4096
     cache_kib: int = 2000
     mmap_bytes: int = 0
     without: tuple[str, ...] = ()  # indexes left out
+    also: tuple[str, ...] = ()  # statements that add others
     reader: bool = False  # another process keeps a snapshot all the time
 
 

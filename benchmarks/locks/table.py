@@ -13,7 +13,7 @@ Rounds = Sequence[dict[str, Contest]]
 ALONE = "one process alone"
 
 #: Columns that some experiments add, with their unit.
-_UNITS = {"longest hold": "ms"}
+_UNITS = {"longest hold": "ms", "CPU": "ms"}
 
 
 def lines(experiment: Experiment, rounds: Rounds) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def _query_seconds(databases: dict[int, Path], repetitions: int) -> Figures:
     few, many = min(databases), max(databases)
     for name, words in _QUERIES.items():
         seconds: dict[int, list[float]] = {few: [], many: []}
-        for _ in range(2 * repetitions + 1):
+        for _ in range(repetitions + 1):
             for count, taken in seconds.items():
                 taken.append(tool.torc(*words, "--db", databases[count]).seconds)
         figures[f"few {name}"] = statistics.median(seconds[few])
