@@ -12,6 +12,11 @@ for _kind in (signal.SIGQUIT, signal.SIGHUP):
     signal.signal(_kind, signal.SIG_DFL)
 
 
+def pytest_addoption(parser):
+    """The sizes of the suites that take minutes."""
+    parser.addoption("--size", choices=("small", "full"), default="full", help="of the scale suite: small is for CI")
+
+
 @pytest.fixture
 def db(tmp_path):
     """A new database; whatever a test did to it, no invariant may be broken at its end."""

@@ -7,7 +7,10 @@ Prints one JSON line: exit code and counts. A database that exists is resumed.
 
 import json
 import sys
+import time
 from pathlib import Path
+
+import apsw
 
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
@@ -43,10 +46,36 @@ class Quiet:
         self.outcome = outcome
 
 
+class _SlowFile(apsw.VFSFile):
+    """A file on a disk whose every sync takes ``delay_s``."""
+
+    delay_s = 0.0
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
+        time.sleep(self.delay_s)
+        super().xSync(flags)
+
+
+class _SlowDisk(apsw.VFS):
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        return _SlowFile("unix", name, flags)
+
+
+def slow_disk(delay_s: float) -> None:
+    """Put all databases of this process, and of those it forks, on a slow disk."""
+    _SlowFile.delay_s = delay_s
+    _disks.append(_SlowDisk("slow", "unix", makedefault=True))
+
+
+_disks: list[apsw.VFS] = []
+
+
 def main() -> int:
     path, spec, jobs = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     given = dict(word.split("=") for word in sys.argv[4:])
-    with opening.open_or_create(path) as db:
+    if "sync" in given:
+        slow_disk(float(given["sync"]))
+    with opening.open_or_create(path, journal=given.get("journal", opening.WAL)) as db:
         found = workflows.list_all(db)
         workflow_id = found[0].id if found else admit(db, load(spec), Origin("tester", spec, clock.monotonic()))
     options = Options(
@@ -60,6 +89,8 @@ def main() -> int:
         grace_s=float(given.get("grace", "5")),
         turnstile=given.get("turnstile", "yes") == "yes",
         retry_failed=given.get("retry", "yes") == "yes",
+        queue_only=given.get("queue") == "yes",
+        most_at_once=int(given["batch"]) if "batch" in given else None,
     )
     quiet = Quiet(path.parent / "stopping")
     runner.INSIST_S = 0.5

@@ -1,0 +1,219 @@
+"""Many processes, one lock: real runners that claim and settle as fast as they can, and what may disturb them.
+
+README.md in this directory lists how each assertion was seen to fail.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import threading
+import time
+
+import apsw
+import pytest
+
+from tests.process.running import finished, wait_for
+
+pytestmark = pytest.mark.scale
+
+MB = 1_000_000
+
+
+def contend(arena, runners, *options, timeout_s=300):
+    """Run what is written in the arena with so many runners; the report."""
+    done = finished(arena.start(runners, "queue=yes", *options), timeout_s=timeout_s)
+    assert done["code"] == 0, done
+    assert done["stderr"] == "" or "error" not in done["stderr"], done["stderr"]
+    report = arena.report()
+    assert report["jobs_by_status"] == {"completed": report["total_jobs"]}
+    assert report["lock_errors"] == 0
+    assert sum(one["jobs_run"] for one in report["runners"]) == report["jobs_ended"] == report["total_jobs"]
+    ((attempts, jobs, most),) = arena.query("SELECT count(*), count(DISTINCT job_id), max(attempt_id) FROM v_attempts")
+    assert (attempts, jobs, most) == (report["total_jobs"], report["total_jobs"], 1)
+    return report
+
+
+def fairness(report):
+    """The slowest runner's share of the mean."""
+    jobs = [one["jobs_run"] for one in report["runners"]]
+    return min(jobs) * len(jobs) / sum(jobs)
+
+
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+@pytest.mark.parametrize("runners", [16, 64])
+def test_single_claims_are_exact_fair_and_one_transaction_each(arena, small, runners, journal):
+    jobs = (2000 if small else 10_000) if journal == "wal" else (500 if small else 2000)
+    arena.independent(jobs)
+    report = contend(arena, runners, "batch=1", f"journal={journal}")
+    assert report["claim_transactions"] == jobs
+    # Registering, opening, beats, closing: a constant per runner besides one transaction per job.
+    assert report["write_transactions"] < jobs + 20 * runners
+    # While the last runners start the first ones work, so short runs are less even.
+    assert fairness(report) > (0.2 if small else 0.5)
+    assert report["lock_wait_seconds_p99"] < 2
+    assert report["wal_bytes_most"] < 8 * MB
+    assert report["wal_bytes_most"] > 0 or journal == "delete"
+
+
+@pytest.mark.parametrize("runners", [16, 64])
+def test_without_the_turnstile_it_is_as_exact_and_the_log_stays_bounded(arena, small, runners):
+    jobs = 3000 if small else 15_000
+    arena.independent(jobs)
+    report = contend(arena, runners, "batch=1", "turnstile=no")
+    assert report["claim_transactions"] == jobs
+    assert report["wal_bytes_most"] < 60 * MB, "without bound: over 300 MB"
+
+
+def test_batched_claims_need_a_fraction_of_the_transactions(arena, small):
+    jobs = 20_000 if small else 100_000
+    arena.independent(jobs)
+    report = contend(arena, 16)
+    assert report["claim_transactions"] < jobs / 20
+    assert report["wal_bytes_most"] < 20 * MB
+
+
+def test_a_reader_with_an_old_snapshot_stops_nobody_and_the_log_is_cut_after_it(arena, small):
+    jobs = 2000 if small else 8000
+    arena.independent(jobs)
+    run = arena.start(16, "queue=yes", "batch=1")
+    wait_for(lambda: arena.ask("SELECT 1 FROM v_attempts LIMIT 1"))
+    reader = apsw.Connection(str(arena.db_path), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN")
+    seen = reader.execute("SELECT count(*) FROM attempt").fetchall()
+    assert finished(run, timeout_s=120)["code"] == 0
+    assert reader.execute("SELECT count(*) FROM attempt").fetchall() == seen, "it was one snapshot all the time"
+    report = arena.report()
+    assert report["jobs_by_status"] == {"completed": jobs}
+    assert report["lock_errors"] == 0
+    log = arena.db_path.with_name("torc.db-wal")
+    # It grows with what is written, which nothing can prevent, and not by more.
+    assert log.stat().st_size < report["write_transactions"] * 30 * 4096
+    assert report["checkpoints"] < 60, "attempts in vain become rarer"
+    assert report["checkpoint_seconds_longest"] < 2
+    reader.execute("ROLLBACK")
+    reader.close()
+    assert finished(arena.start(2, "queue=yes"))["code"] == 0
+    assert not log.exists() or log.stat().st_size <= 16 * 1024 * 1024
+
+
+def test_overlapping_readers_do_not_let_the_log_grow_without_bound(arena, small):
+    """Each reads for as long as a status screen does; together there is nearly always one."""
+    arena.independent(2000 if small else 8000)
+    run = arena.start(16, "queue=yes", "batch=1")
+    wait_for(lambda: arena.ask("SELECT 1 FROM v_attempts LIMIT 1"))
+    over = threading.Event()
+
+    def look(offset_s):
+        time.sleep(offset_s)
+        while not over.is_set():
+            arena.query("SELECT status, count(*) FROM v_attempts GROUP BY status")
+            time.sleep(0.01)
+
+    readers = [threading.Thread(target=look, args=(0.003 * number,)) for number in range(3)]
+    for reader in readers:
+        reader.start()
+    done = finished(run, timeout_s=120)
+    over.set()
+    for reader in readers:
+        reader.join()
+    assert done["code"] == 0
+    report = arena.report()
+    assert report["lock_errors"] == 0
+    assert report["wal_bytes_most"] < 40 * MB
+
+
+@pytest.mark.parametrize("mode", [apsw.SQLITE_CHECKPOINT_PASSIVE, apsw.SQLITE_CHECKPOINT_TRUNCATE])
+def test_checkpoints_by_others_in_the_middle_disturb_nothing(arena, small, mode):
+    jobs = 1500 if small else 6000
+    arena.independent(jobs)
+    run = arena.start(16, "queue=yes", "batch=1")
+    wait_for(lambda: arena.ask("SELECT 1 FROM v_attempts LIMIT 1"))
+    other = apsw.Connection(str(arena.db_path))
+    other.set_busy_timeout(100)
+    made = 0
+    while run.poll() is None:
+        try:
+            other.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            pass
+        else:
+            made += 1
+        time.sleep(0.02)
+    other.close()
+    assert finished(run)["code"] == 0
+    assert made > 5
+    report = arena.report()
+    assert report["jobs_by_status"] == {"completed": jobs}
+    assert report["lock_errors"] == 0
+
+
+def test_the_coordinator_is_not_starved_by_runners(arena, small):
+    """Rounds of single claims by 32 runners: each barrier is counted off while all of them want the lock."""
+    size = 500 if small else 2000
+    arena.rounds(4, size)
+    report = contend(arena, 32, "batch=1")
+    assert report["round_transition_count"] == 3
+    assert report["round_transition_seconds_median"] < 2
+    unblock = next(one for one in report["transactions"] if one["name"] == "unblock")
+    assert unblock["seconds_longest"] < 2
+    assert unblock["count"] < report["total_jobs"] / 2, "ended jobs are counted off in groups"
+
+
+def test_on_a_slow_disk_batches_grow(arena, tmp_path):
+    """Real processes, a rollback journal, and 20 ms for each sync: a transaction costs more than its jobs."""
+    claims = {}
+    for name, options in {"fast": (), "slow": ("sync=0.02",)}.items():
+        arena.directory = tmp_path / name
+        arena.directory.mkdir()
+        arena.db_path, arena.spec = arena.directory / "out" / "torc.db", arena.directory / "workflow.json"
+        arena.independent(600)
+        done = finished(arena.start(8, "runners=2", "journal=delete", *options), timeout_s=200)
+        assert done["code"] == 0
+        report = arena.report()
+        assert report["jobs_by_status"] == {"completed": 600}
+        assert report["lock_errors"] == 0
+        claims[name] = report["claim_transactions"]
+    assert claims["slow"] < 0.7 * claims["fast"]
+
+
+def test_sixty_four_runners_in_four_groups_as_on_four_nodes(arena, small):
+    """Four supervisors join one workflow: one coordinator works, the others stand by."""
+    size = 1000 if small else 25_000
+    arena.rounds(4, size)
+    first = arena.start(16, "queue=yes", "batch=8")
+    wait_for(lambda: arena.ask("SELECT 1 FROM v_runners"))
+    groups = [first, *(arena.start(16, "queue=yes", "batch=8") for _ in range(3))]
+    codes = [finished(group, timeout_s=300)["code"] for group in groups]
+    assert codes == [0, 0, 0, 0]
+    report = arena.report()
+    assert report["jobs_by_status"] == {"completed": 4 * size + 4}
+    assert report["lock_errors"] == 0
+    assert report["jobs_ended"] == 4 * size + 4
+    assert report["runner_count"] <= 64
+    ((epochs,),) = arena.query("SELECT epoch FROM coordinator")
+    assert epochs == 1, "nobody took the lease from a coordinator that lived"
+
+
+def test_a_million_jobs_cost_no_more_each_than_a_hundred_thousand(tmp_path, small):
+    """Creation and claims per job, and memory of all processes that touch them."""
+    counts = (20_000, 100_000) if small else (100_000, 1_000_000)
+    costs = []
+    for count in counts:
+        place = tmp_path / str(count)
+        place.mkdir()
+        spec = place / "w.json"
+        jobs = [{"name": "j{i}", "command": "true", "parameters": {"i": f"1:{count}"}}]
+        spec.write_text(json.dumps({"name": "w", "jobs": jobs}))
+        words = [sys.executable, "-m", "torc_local", "run", str(spec), "--contention", "-j", "2"]
+        words += ["--db", str(place / "x.db"), "--progress", "none", "-f", "json"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        report = json.loads(done.stdout)
+        assert report["jobs_by_status"] == {"completed": count}
+        assert report["lock_errors"] == 0
+        assert report["wal_bytes_most"] < 20 * MB
+        costs.append((report["creation_seconds"] / count, 1 / report["throughput_jobs_per_second"]))
+    (small_creation, small_claim), (large_creation, large_claim) = costs
+    assert large_creation < 1.6 * small_creation
+    assert large_claim < 1.6 * small_claim
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < (400 if small else 1000) * MB * 1.1
