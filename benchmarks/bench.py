@@ -4,11 +4,11 @@ import os
 import sqlite3
 import sys
 import time
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import limits, tool, workloads
+from benchmarks.results import NotMeasuredError
 from benchmarks.tool import Document
 
 
@@ -85,15 +85,29 @@ class Bench:
     def __init__(self, sizes: Sizes, place: Path) -> None:
         self.sizes = sizes
         self.place = place
+        self._scale: Scale | NotMeasuredError | None = None
         self._contention: dict[tuple[int, int | None, int], Document] = {}
 
     def say(self, what: str) -> None:
         """Tell whoever waits what is being done, and since when."""
         print(f"  {time.strftime('%H:%M:%S')}  {what}", file=sys.stderr, flush=True)
 
-    @cached_property
+    @property
     def scale(self) -> Scale:
-        """The scale test: created, run with 16 slots, reported. Its database stays until the run ends."""
+        """The scale test: created, run with 16 slots, reported. Its database stays until the run ends.
+
+        Raises NotMeasuredError, each time the same when it failed once.
+        """
+        if self._scale is None:
+            try:
+                self._scale = self._run_scale_test()
+            except NotMeasuredError as error:
+                self._scale = error
+        if isinstance(self._scale, NotMeasuredError):
+            raise self._scale
+        return self._scale
+
+    def _run_scale_test(self) -> Scale:
         sizes, place = self.sizes, self.place / "scale"
         self.say(f"scale test of {workloads.ROUNDS} x {sizes.round_jobs:,} jobs")
         spec = workloads.write(workloads.barrier_spec(sizes.round_jobs), place)

@@ -35,8 +35,11 @@ def _throughput(bench: Bench) -> Chart:
 
 
 def _waits(bench: Bench) -> Chart:
-    lines = [Line("scale test", _cumulative(_scale_test_waits(bench.scale.database)))]
-    note = ""
+    lines, note = [], ""
+    try:
+        lines.append(Line("scale test", _cumulative(_scale_test_waits(bench.scale.database))))
+    except NotMeasuredError as error:
+        note = f"not measured: {error}"
     for runners in bench.sizes.contention_runners:
         for name, batch, count in (
             ("single", 1, bench.sizes.contention_jobs),
@@ -86,9 +89,13 @@ def _edge(bucket: int) -> float:
 
 
 def _rounds(bench: Bench) -> Chart:
-    ends = [row[0] for row in query(bench.scale.database, _ENDS)]
+    title, across, up = "Rounds of the scale test", "seconds since the first start", "jobs ended"
+    try:
+        ends = [row[0] for row in query(bench.scale.database, _ENDS)]
+    except NotMeasuredError as error:
+        return Chart(title, across, up, [], note=f"not measured: {error}")
     step = max(1, len(ends) // _POINTS)
     points = [(0.0, 0.0), *((ends[i], float(i + 1)) for i in range(step - 1, len(ends), step))]
     if ends:
         points.append((ends[-1], float(len(ends))))
-    return Chart("Rounds of the scale test", "seconds since the first start", "jobs ended", [Line("jobs", points)])
+    return Chart(title, across, up, [Line("jobs", points)])

@@ -236,11 +236,10 @@ def _checkpoint(parent: Connection, path: Path, settings: Settings, stop: Event)
     with connect(path, settings) as db:
         parent.send("ready")
         due = settings.pages * (settings.page_size + 24)  # each page in the log has a header of 24 bytes
-        copied = 0
         while not stop.wait(_CHECKPOINT_LOOK_S):
-            if log_bytes(path) >= due or copied:
+            if log_bytes(path) >= due:
                 with contextlib.suppress(apsw.Error):
-                    _, copied = db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                    db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _aftermath(watcher: apsw.Connection, path: Path, settings: Settings) -> dict[str, float]:

@@ -65,14 +65,14 @@ def _transactions(processes: Sequence[int]) -> Experiment:
     # torc-local's belong to its own way of writing.
     base = Settings(batch=10, queue=Queue.JITTER, checkpoint=Checkpoint.WITHIN)
     kinds = {
-        Work.SELECT_IMMEDIATE: "IMMEDIATE",
-        Work.SELECT_DEFERRED: "DEFERRED, reads first",
+        Work.CLAIM: "IMMEDIATE",
+        Work.READ_DEFERRED: "DEFERRED, reads first",
         Work.WRITE_DEFERRED: "DEFERRED, writes first",
     }
     return Experiment(
         name="transactions",
         title="Where a transaction takes the lock, 10 jobs a transaction, no turnstile",
-        alone=dataclasses.replace(base, processes=1, work=Work.SELECT_IMMEDIATE),
+        alone=dataclasses.replace(base, processes=1),
         variants=tuple(
             Variant(f"{number:>2} x {label}", dataclasses.replace(base, processes=number, work=work))
             for number in processes
@@ -130,7 +130,7 @@ def _checkpoints(many: int) -> Experiment:
         title=f"Checkpoints, 50 jobs a transaction, {many} processes",
         alone=Settings(processes=1, batch=50),
         variants=variants,
-        extra=("log", "longest hold"),
+        extra=("log",),
     )
 
 

@@ -20,8 +20,7 @@ class Work(enum.Enum):
     """What one transaction does."""
 
     CLAIM = "take jobs, give back those of the transaction before"
-    SELECT_IMMEDIATE = "the same, jobs chosen by a SELECT of their own, after BEGIN IMMEDIATE"
-    SELECT_DEFERRED = "the same after BEGIN DEFERRED: a read that becomes a write"
+    READ_DEFERRED = "the same after BEGIN DEFERRED: a read that becomes a write"
     WRITE_DEFERRED = "the same after BEGIN DEFERRED, but the first statement writes"
     LIFE = "jobs of one's own, by id: make ready, claim, settle"
 

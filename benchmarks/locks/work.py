@@ -18,10 +18,6 @@ _READY = (
     " ORDER BY priority DESC, resource_requirements_id, id LIMIT ?"
 )
 _CLAIM = (
-    f"UPDATE job SET status = 'pending', runner_id = ?2 WHERE id IN ({_READY}1)"
-    " RETURNING id, name, command, attempt_id, resource_requirements_id, priority"
-)
-_CLAIM_THESE = (
     "UPDATE job SET status = 'pending', runner_id = ?2 WHERE id IN carray(?1) AND status = 'ready'"
     " RETURNING id, name, command, attempt_id, resource_requirements_id, priority"
 )
@@ -77,21 +73,10 @@ class _Immediate:
         return len(taken)
 
     def _change(self, connection: apsw.Connection) -> list[int]:
-        self._give_back(connection)
-        return _ids(connection, _CLAIM, (self._batch, self._me))
-
-    def _give_back(self, connection: apsw.Connection) -> None:
         if self._held:
             _ids(connection, _GIVE_BACK, (_array(self._held), self._me))
-
-
-class _SelectFirst(_Immediate):
-    """Chooses by SELECT, then updates: the same under BEGIN IMMEDIATE as ``_Deferred`` does without."""
-
-    def _change(self, connection: apsw.Connection) -> list[int]:
         chosen = _ids(connection, _READY, (self._batch,))
-        self._give_back(connection)
-        return _ids(connection, _CLAIM_THESE, (_array(chosen), self._me))
+        return _ids(connection, _CLAIM, (_array(chosen), self._me))
 
 
 class _Life(_Immediate):
@@ -115,7 +100,7 @@ class _Life(_Immediate):
         now = self._batches[self._next]
         _ids(connection, _SETTLE, (before, self._me))
         connection.execute(_MAKE_READY, (now,)).fetchall()
-        taken = _ids(connection, _CLAIM_THESE, (now, self._me))
+        taken = _ids(connection, _CLAIM, (now, self._me))
         self._next = (self._next + 1) % len(self._batches)
         return taken
 
@@ -127,7 +112,7 @@ class _Deferred:
         self._connection = db.connection
         self._batch = settings.batch
         self._me = runner_id
-        self._read_first = settings.work is Work.SELECT_DEFERRED
+        self._read_first = settings.work is Work.READ_DEFERRED
         self._held: list[int] = []
         self._asked: float | None = None
         self.errors: Counter[str] = Counter()
@@ -158,7 +143,7 @@ class _Deferred:
             _ids(connection, _GIVE_BACK, (_array(self._held), self._me))
         if chosen is None:
             chosen = _ids(connection, _READY, (self._batch,))
-        taken = _ids(connection, _CLAIM_THESE, (_array(chosen), self._me))
+        taken = _ids(connection, _CLAIM, (_array(chosen), self._me))
         connection.execute("COMMIT")
         return taken
 
@@ -168,11 +153,9 @@ def contestant(db: Database, settings: Settings, runner_id: int) -> Contestant:
     match settings.work:
         case Work.CLAIM:
             return _Immediate(db, settings, runner_id)
-        case Work.SELECT_IMMEDIATE:
-            return _SelectFirst(db, settings, runner_id)
         case Work.LIFE:
             return _Life(db, settings, runner_id)
-        case Work.SELECT_DEFERRED | Work.WRITE_DEFERRED:
+        case Work.READ_DEFERRED | Work.WRITE_DEFERRED:
             return _Deferred(db, settings, runner_id)
 
 

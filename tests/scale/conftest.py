@@ -12,8 +12,8 @@ from torc_local.store import opening, workflows
 class Arena(Place):
     """A place whose report can be asked for; runs in it only claim and settle unless a test says otherwise."""
 
-    def independent(self, count):
-        self.write({"name": "j{i}", "command": "true", "parameters": {"i": f"1:{count}"}})
+    def independent(self, count, command="true"):
+        self.write({"name": "j{i}", "command": command, "parameters": {"i": f"1:{count}"}})
 
     def rounds(self, rounds, size):
         """Rounds of ``size`` jobs with a barrier after each."""

@@ -49,8 +49,9 @@ def test_single_claims_are_exact_fair_and_one_transaction_each(arena, small, run
     assert report["claim_transactions"] == jobs
     # Registering, opening, beats, closing: a constant per runner besides one transaction per job.
     assert report["write_transactions"] < jobs + 20 * runners
-    # While the last runners start the first ones work, so short runs are less even.
-    assert fairness(report) > (0.2 if small else 0.5)
+    # While the last runners start the first ones work, so short runs say nothing of it.
+    if not small:
+        assert fairness(report) > 0.5
     assert report["lock_wait_seconds_p99"] < 2
     assert report["wal_bytes_most"] < 8 * MB
     assert report["wal_bytes_most"] > 0 or journal == "delete"
@@ -89,7 +90,8 @@ def test_a_reader_with_an_old_snapshot_stops_nobody_and_the_log_is_cut_after_it(
     log = arena.db_path.with_name("torc.db-wal")
     # It grows with what is written, which nothing can prevent, and not by more.
     assert log.stat().st_size < report["write_transactions"] * 30 * 4096
-    assert report["checkpoints"] < 60, "attempts in vain become rarer"
+    # SQLite's own would try at each commit; ours become rarer with each attempt in vain.
+    assert report["checkpoints"] < report["write_transactions"] / 10
     assert report["checkpoint_seconds_longest"] < 2
     reader.execute("ROLLBACK")
     reader.close()
@@ -167,11 +169,11 @@ def test_on_a_slow_disk_batches_grow(arena, tmp_path):
         arena.directory = tmp_path / name
         arena.directory.mkdir()
         arena.db_path, arena.spec = arena.directory / "out" / "torc.db", arena.directory / "workflow.json"
-        arena.independent(600)
+        arena.independent(2400, "sleep 0.01")
         done = finished(arena.start(8, "runners=2", "journal=delete", *options), timeout_s=200)
         assert done["code"] == 0
         report = arena.report()
-        assert report["jobs_by_status"] == {"completed": 600}
+        assert report["jobs_by_status"] == {"completed": 2400}
         assert report["lock_errors"] == 0
         claims[name] = report["claim_transactions"]
     assert claims["slow"] < 0.7 * claims["fast"]

@@ -70,7 +70,7 @@ class Coordinator:
 
     def _take_lease(self) -> bool:
         """Become the coordinator as soon as there is none; False when that is not needed any more."""
-        while True:
+        while not self._closed():
             holder = runners.lease(self._db, self._post.workflow_id)
             if holder is None or holder.released_at is not None or self._peers.is_dead(holder, holder.beat):
                 with self._db.write("take lease"):
@@ -85,8 +85,9 @@ class Coordinator:
                         )
                         return True
                 continue
-            if self._closed() or self._inbox.wait(0.2) is not None:
+            if self._inbox.wait(0.2) is not None:
                 return False
+        return False
 
     def _work(self) -> None:
         watched = gathered = 0.0
