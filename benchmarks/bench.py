@@ -42,7 +42,7 @@ FULL = Sizes(
     curve_runners=(1, 2, 4, 8, 16, 32, 64),
     growth=(10_000, 100_000, 1_000_000),
     sleeps=((1000, 0.1), (200, 1.0)),
-    repetitions=5,
+    repetitions=10,
     sample_every_s=1.0,
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 from benchmarks.locks.settings import Checkpoint, Queue, Settings, Work
-from benchmarks.locks.two_doors import TwoDoors
+from benchmarks.locks.yielding import Yielding
 from torc_local.ground.states import MOVES
 from torc_local.store import opening
 from torc_local.store.database import STATEMENT_CACHE, Database
@@ -91,8 +91,8 @@ def connect(path: Path, settings: Settings) -> Database:
     ):
         connection.pragma(name, value)
     database = Database(path, connection, writable=True, turnstile=settings.queue is Queue.TURNSTILE)
-    if settings.queue is Queue.TWO_DOORS:
-        database._turnstile = TwoDoors(path, path.with_suffix(".inner"))  # noqa: SLF001 - in the place of torc-local's
+    if settings.queue is Queue.YIELDING:
+        database._turnstile = Yielding(path)  # noqa: SLF001 - in the place of torc-local's
     if settings.queue in (Queue.SQLITE, Queue.BLOCKING):
         connection.set_busy_timeout(_PATIENCE_MS)  # takes the place of the handler with jitter
         if has_blocking_locks():

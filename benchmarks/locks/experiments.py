@@ -45,7 +45,7 @@ def _queueing(processes: Sequence[int], batch: int) -> Experiment:
 
 
 def _strictness(processes: Sequence[int]) -> Experiment:
-    """A queue that somebody who comes back at once may jump, and one that nobody can jump."""
+    """A queue that somebody who comes back at once may jump, and one where that one steps aside first."""
     return Experiment(
         name="strictness",
         title="How strict the queue is, 1 job a transaction",
@@ -53,7 +53,7 @@ def _strictness(processes: Sequence[int]) -> Experiment:
         variants=tuple(
             Variant(f"{number:>2} x {queue.value}", Settings(processes=number, queue=queue))
             for number in processes
-            for queue in (Queue.TURNSTILE, Queue.TWO_DOORS)
+            for queue in (Queue.TURNSTILE, Queue.YIELDING)
         ),
         extra=("CPU",),
     )

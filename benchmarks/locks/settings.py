@@ -13,7 +13,7 @@ class Queue(enum.Enum):
     BLOCKING = "busy handler + setlk_timeout"
     JITTER = "handler with jitter"
     TURNSTILE = "turnstile"
-    TWO_DOORS = "two turnstiles, one behind the other"
+    YIELDING = "turnstile, then yield"
 
 
 class Work(enum.Enum):

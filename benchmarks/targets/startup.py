@@ -22,7 +22,7 @@ def measure(bench: Bench) -> Figures:
     database = bench.scale.database
     bench.say("start-up of --help and status")
     seconds: dict[str, list[float]] = {"python": [], "help": [], "status": [], "queries": []}
-    for _ in range(4 * bench.sizes.repetitions + 1):
+    for _ in range(2 * bench.sizes.repetitions + 1):
         seconds["python"].append(_python_seconds())
         seconds["help"].append(tool.torc("--help").seconds)
         seconds["status"].append(tool.torc("status", "--db", database).seconds)

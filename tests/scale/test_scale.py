@@ -80,7 +80,7 @@ def test_sixty_four_runners_share_one_lock_without_an_error(tmp_path):
 
 
 def test_all_to_all_without_a_barrier_job_costs_what_the_barrier_costs(tmp_path):
-    """25,000 x 25,000 dependencies are stored as a set; medians of three, taken in turn."""
+    """25,000 x 25,000 dependencies are stored as a set; the best of three, taken in turn: noise only adds."""
     times: dict[bool, list[float]] = {}
     sizes: dict[bool, int] = {}
     for number in range(3):
@@ -93,5 +93,5 @@ def test_all_to_all_without_a_barrier_job_costs_what_the_barrier_costs(tmp_path)
             sizes[barrier] = (place / "torc.db").stat().st_size
     checked = answer("check", str(tmp_path / "0False" / "workflow.json"))
     assert checked["summary"]["dependency_count"] == 625_000_000
-    assert sorted(times[False])[1] < 1.3 * sorted(times[True])[1]
+    assert min(times[False]) < 1.3 * min(times[True])
     assert sizes[False] < 1.2 * sizes[True]
