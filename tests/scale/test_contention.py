@@ -53,6 +53,9 @@ def test_single_claims_are_exact_fair_and_one_transaction_each(arena, small, run
     if not small:
         assert fairness(report) > 0.5
     assert report["lock_wait_seconds_p99"] < 2
+    if journal == "wal":
+        # Who waits at the turnstile finds the lock free; only SQLite's own short moments are left.
+        assert report["lock_retries"] < report["write_transactions"] / 20
     assert report["wal_bytes_most"] < 8 * MB
     assert report["wal_bytes_most"] > 0 or journal == "delete"
 
