@@ -170,19 +170,21 @@ class Database:
         self.stats.wal_pages = max(self.stats.wal_pages, pages)
         return apsw.SQLITE_OK
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self, *, queued: bool) -> None:
         """Copy the log into the database when it is long; called with the turnstile held, the lock released.
 
         The log is used from its start again only after everything in it was copied, so writers must keep still for the
         few milliseconds that it takes: at the turnstile they do (without, measured: hundreds of megabytes of log).
         Where there is none, FULL takes the lock for it once the log is far too long. A reader with an old snapshot
-        makes all of this vain, so the next attempt comes after half as many pages again, and FULL never waits long.
+        makes all of this vain, so the next attempt comes after half as many pages again, and FULL never waits long
+        (at the turnstile it would keep all the others waiting, one after the other, and gain nothing).
         """
         pages = self._wal_pages
         if pages < self._checkpoint_at or self._connection is None:
             return
         self._checkpoint_at = max(pages + CHECKPOINT_PAGES, pages * 3 // 2)
-        mode = apsw.SQLITE_CHECKPOINT_PASSIVE if pages < _FAR_TOO_MANY_PAGES else apsw.SQLITE_CHECKPOINT_FULL
+        passive = queued or pages < _FAR_TOO_MANY_PAGES
+        mode = apsw.SQLITE_CHECKPOINT_PASSIVE if passive else apsw.SQLITE_CHECKPOINT_FULL
         began = time.perf_counter()
         self._patience_s = _CHECKPOINT_PATIENCE_S
         # What goes wrong here costs nothing: the log keeps what was not copied, and others are doing it when busy.
@@ -258,7 +260,7 @@ class _Write:
                 with suppress(apsw.Error):
                     connection.execute("ROLLBACK")
             self._db.stats.held(self._name, time.perf_counter() - self._began)
-            self._db._checkpoint()  # noqa: SLF001
+            self._db._checkpoint(queued=self._queued)  # noqa: SLF001
             self._leave()
 
     def _step_commit_seq(self) -> int:

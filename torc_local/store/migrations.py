@@ -15,6 +15,9 @@ RUNGS: tuple[str, ...] = (
     ALTER TABLE meta ADD COLUMN journal TEXT NOT NULL DEFAULT 'wal';
     ALTER TABLE runner ADD COLUMN write_figures TEXT NOT NULL DEFAULT '{}';
     ALTER TABLE coordinator ADD COLUMN write_figures TEXT NOT NULL DEFAULT '{}';
+    DROP INDEX job_unsuccessful;
+    CREATE INDEX job_unsuccessful ON job (workflow_id, status, id)
+        WHERE status = 'failed' OR status = 'canceled' OR status = 'terminated';
     """,
 )
 

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from torc_local.ground.states import RETRIABLE
 from torc_local.store.database import Database
-from torc_local.store.registry import statement
+from torc_local.store.registry import UNSUCCESSFUL, statement
 
 
 class JobRow(NamedTuple):
@@ -162,21 +163,34 @@ class _Text(NamedTuple):
     text: str
 
 
+_JOB_COLUMNS = (
+    "SELECT j.id, j.name, j.status, j.command, j.attempt_id, j.priority,"
+    f" CASE WHEN {UNSUCCESSFUL} THEN (SELECT a.reason FROM attempt a"
+    "  WHERE a.job_id = j.id ORDER BY a.run_id DESC, a.attempt_id DESC LIMIT 1) END FROM job j"
+)
+# Plus signs: jobs are read in the order of their ids, up to the limit, and not all of them sorted.
 _JOBS = statement(
     "read_jobs",
-    "SELECT j.id, j.name, j.status, j.command, j.attempt_id, j.priority,"
-    " CASE WHEN j.status IN ('failed', 'terminated', 'canceled') THEN (SELECT a.reason FROM attempt a"
-    "  WHERE a.job_id = j.id ORDER BY a.run_id DESC, a.attempt_id DESC LIMIT 1) END"
-    " FROM job j WHERE j.workflow_id = ?1 AND (?2 IS NULL OR j.status IN (SELECT value FROM json_each(?2)))"
-    " ORDER BY j.id LIMIT ?3",
+    f"{_JOB_COLUMNS} WHERE +j.workflow_id = ?1"
+    " AND (?2 IS NULL OR +j.status IN (SELECT value FROM json_each(?2))) ORDER BY j.id LIMIT ?3",
     JobRow._make,
+)
+_UNSUCCESSFUL_JOBS = statement(
+    "read_jobs_unsuccessful",
+    f"{_JOB_COLUMNS} WHERE j.workflow_id = ?1 AND {UNSUCCESSFUL} AND j.status = ?2 ORDER BY j.id LIMIT ?3",
+    JobRow._make,
+    hot=True,
 )
 
 
 def jobs(db: Database, workflow_id: int, statuses: Sequence[str] | None, limit: int | None) -> list[JobRow]:
-    """Jobs in the order of the file; ``statuses`` None means all."""
-    wanted = None if statuses is None else json.dumps(list(statuses))
-    return _JOBS.rows(db, (workflow_id, wanted, -1 if limit is None else limit))
+    """Jobs in the order of the file; ``statuses`` None means all. Those that did not succeed have an index."""
+    most = -1 if limit is None else limit
+    if statuses is None or not set(statuses) <= set(RETRIABLE):
+        wanted = None if statuses is None else json.dumps(list(statuses))
+        return _JOBS.rows(db, (workflow_id, wanted, most))
+    rows = [row for status in set(statuses) for row in _UNSUCCESSFUL_JOBS.rows(db, (workflow_id, status, most))]
+    return sorted(rows)[:limit]
 
 
 _JOB_BY_ID = statement("read_job_by_id", "SELECT id, workflow_id FROM job WHERE id = ?", _Ids._make, hot=True)
@@ -307,7 +321,7 @@ _FAILURES = statement(
     "read_failures",
     "SELECT j.status, a.reason, count(*), min(j.name) FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
     " (SELECT 1 FROM attempt b WHERE b.job_id = a.job_id AND (b.run_id, b.attempt_id) > (a.run_id, a.attempt_id))"
-    " WHERE j.workflow_id = ? AND j.status IN ('failed', 'terminated', 'canceled')"
+    f" WHERE j.workflow_id = ? AND {UNSUCCESSFUL}"
     " GROUP BY 1, 2 ORDER BY count(*) DESC, min(j.id)",
     FailureRow._make,
     hot=True,

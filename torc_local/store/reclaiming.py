@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from torc_local.store.database import Database
-from torc_local.store.registry import action, statement
+from torc_local.store.registry import UNSUCCESSFUL, action, statement
 
 
 class Back(NamedTuple):
@@ -65,8 +65,7 @@ def reclaim_running(
 
 _HIT = action(
     "restart_hit_fill",
-    "WITH RECURSIVE hit (id) AS (SELECT id FROM job WHERE workflow_id = ?"
-    " AND status IN ('failed', 'canceled', 'terminated')"
+    f"WITH RECURSIVE hit (id) AS (SELECT j.id FROM job j WHERE j.workflow_id = ? AND {UNSUCCESSFUL}"
     " UNION SELECT d.after_id FROM hit JOIN dependency d ON d.before_id = hit.id)"
     " INSERT INTO temp.hit (job_id) SELECT id FROM hit WHERE id > 0",
     hot=True,

@@ -65,6 +65,9 @@ def int_array(numbers: Iterable[int]) -> object:
     return apsw.carray(array("q", numbers))
 
 
+#: Of table ``job j``: as the index ``job_unsuccessful`` says it, or SQLite would not use that.
+UNSUCCESSFUL = "(j.status = 'failed' OR j.status = 'canceled' OR j.status = 'terminated')"
+
 STATEMENTS: dict[str, Statement[Any]] = {}
 
 

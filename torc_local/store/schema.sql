@@ -89,7 +89,7 @@ CREATE TABLE job (
     losses                   INTEGER NOT NULL DEFAULT 0,     -- runners that died while this job was running
     CONSTRAINT claimed_has_runner CHECK ((status IN ('pending', 'running')) = (runner_id IS NOT NULL)),
     CONSTRAINT blocked_has_blockers CHECK (status <> 'blocked' OR blockers > 0),
-    CONSTRAINT ready_has_none CHECK (status NOT IN ('ready', 'pending', 'running') OR blockers = 0)
+    CONSTRAINT ready_has_none CHECK (blockers = 0 OR status NOT IN ('ready', 'pending', 'running'))
 ) STRICT;
 
 CREATE UNIQUE INDEX job_by_name ON job (workflow_id, name);
@@ -97,8 +97,10 @@ CREATE UNIQUE INDEX job_by_name ON job (workflow_id, name);
 CREATE INDEX job_ready ON job (workflow_id, priority DESC, resource_requirements_id, id) WHERE status = 'ready';
 -- What does this runner hold?
 CREATE INDEX job_held ON job (runner_id) WHERE runner_id IS NOT NULL;
--- Which jobs did not succeed?
-CREATE INDEX job_unsuccessful ON job (workflow_id, status, id) WHERE status IN ('failed', 'canceled', 'terminated');
+-- Which jobs did not succeed? Not IN (...): of three values or more SQLite makes a temporary table in every statement that
+-- changes a job. A query uses this index when it says the same (registry.UNSUCCESSFUL).
+CREATE INDEX job_unsuccessful ON job (workflow_id, status, id)
+    WHERE status = 'failed' OR status = 'canceled' OR status = 'terminated';
 
 CREATE TRIGGER job_move BEFORE UPDATE OF status ON job
 WHEN NEW.status IS NOT OLD.status
@@ -221,7 +223,7 @@ CREATE TABLE attempt (
     run_id            INTEGER NOT NULL,
     attempt_id        INTEGER NOT NULL,
     runner_id         INTEGER NOT NULL,
-    status            TEXT    NOT NULL CHECK (status IN ('completed', 'failed', 'canceled', 'terminated', 'lost')),
+    status            TEXT    NOT NULL CHECK (status = 'completed' OR status IN ('failed', 'canceled', 'terminated', 'lost')),
     reason            TEXT,                                  -- why it did not complete, in words
     return_code       INTEGER NOT NULL,                      -- exit status; minus the signal; -128 lost (Torc)
     started_at        REAL    NOT NULL,
