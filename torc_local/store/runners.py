@@ -138,18 +138,17 @@ def insert(
     return _INSERT.one(db, (workflow_id, run_id, node_id, pid, pid_start, slots, at)).id
 
 
-_BEAT = statement(
+_BEAT = action(
     "runner_beat",
     "UPDATE runner SET beat = beat + 1, held_cpus = ?, held_memory_bytes = ?, held_gpus = ?"
-    " WHERE id = ? AND ended_at IS NULL RETURNING id",
-    _Id._make,
+    " WHERE id = ? AND ended_at IS NULL",
     hot=True,
 )
 
 
 def beat(db: Database, runner_id: int, held: Held) -> bool:
     """Show that the runner lives, and what its slots hold; False when others have declared it dead."""
-    return bool(_BEAT.rows(db, (*held, runner_id)))
+    return _BEAT.run(db, (*held, runner_id)) > 0
 
 
 _METRICS = action(
@@ -243,18 +242,17 @@ def take_lease(db: Database, workflow_id: int, *, node_id: int, pid: int, pid_st
     return _TAKE.one(db, (workflow_id, node_id, pid, pid_start)).id
 
 
-_RENEW = statement(
+_RENEW = action(
     "coordinator_renew",
     "UPDATE coordinator SET beat = beat + 1, cpu_s = cpu_s + ?, transactions = transactions + 1"
-    " WHERE workflow_id = ? AND epoch = ? AND released_at IS NULL RETURNING epoch",
-    _Id._make,
+    " WHERE workflow_id = ? AND epoch = ? AND released_at IS NULL",
     hot=True,
 )
 
 
 def renew_lease(db: Database, workflow_id: int, epoch: int, *, cpu_s: float) -> bool:
     """Show that the coordinator lives, and add the CPU time it used since; False when another has taken over."""
-    return bool(_RENEW.rows(db, (cpu_s, workflow_id, epoch)))
+    return _RENEW.run(db, (cpu_s, workflow_id, epoch)) > 0
 
 
 _RELEASE = action(
