@@ -10,7 +10,7 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import apsw
 
@@ -267,7 +267,8 @@ class _Write:
         db = self._db
         # Two statements: RETURNING goes through a temporary table, which costs more than both.
         db.connection.execute("UPDATE meta SET commit_seq = commit_seq + 1")
-        seq: int = db.connection.execute("SELECT commit_seq FROM meta").fetchall()[0][0]
+        rows: list[tuple[Any, ...]] = db.connection.execute("SELECT commit_seq FROM meta").fetchall()
+        seq: int = rows[0][0]
         if seq <= db._seen_commit_seq:  # noqa: SLF001
             raise StateError(
                 f"the database went back in time: {db.path} was replaced or restored while it was in use",
