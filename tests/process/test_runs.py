@@ -117,6 +117,21 @@ def test_long_jobs_are_not_hoarded(place):
     assert span < 1.5 * 4 * 0.3
 
 
+def test_what_was_claimed_behind_a_long_job_is_given_back_to_others(place):
+    """A runner that has seen only quick jobs claims a long one together with those that follow it."""
+    place.write(
+        {"name": "q{i}", "command": "true", "parameters": {"i": "1:300"}, "priority": 2},
+        {"name": "long", "command": "sleep 1.5", "priority": 1},
+        {"name": "t{i}", "command": "true", "parameters": {"i": "1:80"}},
+    )
+    assert place.run(4)["code"] == 0
+    ((behind,),) = place.query(
+        "SELECT count(*) FROM v_attempts WHERE job_name LIKE 't%'"
+        " AND started_at > (SELECT ended_at FROM v_attempts WHERE job_name = 'long')"
+    )
+    assert behind == 0
+
+
 def test_without_j_the_budget_of_the_node_is_kept_and_what_does_not_fit_is_skipped(place):
     requirements = [
         {"name": "huge", "num_cpus": 40, "memory": "1m"},

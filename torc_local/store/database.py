@@ -33,6 +33,7 @@ CHECKPOINT_PAGES = 1000
 
 _FAR_TOO_MANY_PAGES = 4 * CHECKPOINT_PAGES
 _CHECKPOINT_PATIENCE_S = 0.05
+_CHECKPOINT_AGAIN_S = 0.5
 
 #: The log's file is cut to this size when it is used from its start again; only a long reader makes it longer.
 WAL_BYTES = 16 * 1024 * 1024
@@ -108,7 +109,7 @@ class Database:
         self._turnstile = Turnstile(path) if writable and turnstile else None
         self._patience_s = LOCK_PATIENCE_S
         self._wal_pages = 0  # in the write-ahead log after our last commit
-        self._checkpoint_at = CHECKPOINT_PAGES
+        self._checkpoint_after = 0.0  # on the clock of perf_counter
         connection.set_busy_handler(self._wait_for_lock)
         if writable:
             connection.set_wal_hook(self._saw_wal)  # takes the place of SQLite's checkpoints within COMMIT
@@ -165,7 +166,7 @@ class Database:
 
     def _saw_wal(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
         if pages < self._wal_pages:
-            self._checkpoint_at = CHECKPOINT_PAGES  # used from its start again
+            self._checkpoint_after = 0.0  # the log is used from its start again
         self._wal_pages = pages
         self.stats.wal_pages = max(self.stats.wal_pages, pages)
         return apsw.SQLITE_OK
@@ -175,23 +176,25 @@ class Database:
 
         The log is used from its start again only after everything in it was copied, so writers must keep still for the
         few milliseconds that it takes: at the turnstile they do (without, measured: hundreds of megabytes of log).
-        Where there is none, FULL takes the lock for it once the log is far too long. A reader with an old snapshot
-        makes all of this vain, so the next attempt comes after half as many pages again, and FULL never waits long
-        (at the turnstile it would keep all the others waiting, one after the other, and gain nothing).
+        Where there is none, FULL takes the lock for it once the log is far too long, and does not wait long for it; at
+        the turnstile it would keep all the others waiting. A reader with an old snapshot makes all of this vain, so the
+        next attempt is not made at the next commit.
         """
-        pages = self._wal_pages
-        if pages < self._checkpoint_at or self._connection is None:
+        if self._wal_pages < CHECKPOINT_PAGES or self._connection is None:
             return
-        self._checkpoint_at = max(pages + CHECKPOINT_PAGES, pages * 3 // 2)
-        passive = queued or pages < _FAR_TOO_MANY_PAGES
-        mode = apsw.SQLITE_CHECKPOINT_PASSIVE if passive else apsw.SQLITE_CHECKPOINT_FULL
         began = time.perf_counter()
+        if began < self._checkpoint_after:
+            return
+        passive = queued or self._wal_pages < _FAR_TOO_MANY_PAGES
+        mode = apsw.SQLITE_CHECKPOINT_PASSIVE if passive else apsw.SQLITE_CHECKPOINT_FULL
         self._patience_s = _CHECKPOINT_PATIENCE_S
         # What goes wrong here costs nothing: the log keeps what was not copied, and others are doing it when busy.
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=mode)
         self._patience_s = LOCK_PATIENCE_S
-        self.stats.checkpoints.add(time.perf_counter() - began)
+        ended = time.perf_counter()
+        self._checkpoint_after = ended + _CHECKPOINT_AGAIN_S
+        self.stats.checkpoints.add(ended - began)
 
     def _poison(self) -> None:
         # Neither used nor closed: SQLite would close it as if the parent's locks were ours. A connection that nobody
