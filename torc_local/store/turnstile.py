@@ -12,11 +12,17 @@ import os
 import signal
 import stat
 import tempfile
+import time
 from pathlib import Path
 from types import FrameType
 
 #: Longest wait at the turnstile. After it we go on without: a stopped process at the head must stop nobody else.
 PATIENCE_S = 5.0
+
+
+#: Who comes back sooner than this after leaving is in a burst, and may jump the queue so many times in a row.
+_SOON_S = 0.002
+_BURST = 8
 
 
 class _Impatience(Exception):  # noqa: N818 - control flow between the alarm and the wait, never seen outside
@@ -32,6 +38,8 @@ class Turnstile:
 
     def __init__(self, database: Path) -> None:
         self._fd = _open_side_file(database)
+        self._left = 0.0
+        self._jumped = 0
         self.given_up = 0
 
     def enter(self) -> bool:
@@ -44,7 +52,9 @@ class Turnstile:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 return False
         else:
+            self._jumped = self._jumped + 1 if time.perf_counter() - self._left < _SOON_S else 0
             return True
+        self._jumped = 0
         return self._wait(self._fd)
 
     def _wait(self, fd: int) -> bool:
@@ -68,9 +78,18 @@ class Turnstile:
         return through
 
     def leave(self) -> None:
-        """Let the next one pass."""
-        if self._fd is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        """Let the next one pass.
+
+        The kernel wakes it and does not hand the lock over: a process that comes back at once is through before the
+        other one runs. That saves switches, so it may do so a few times, and then gives up the processor.
+        """
+        if self._fd is None:
+            return
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        if self._jumped >= _BURST:
+            os.sched_yield()
+            self._jumped = 0
+        self._left = time.perf_counter()
 
     def close(self) -> None:
         """Forget the side file; entering again goes on without it."""
