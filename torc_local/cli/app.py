@@ -209,6 +209,8 @@ def run(
     Given a file, this makes the workflow first, unless the database has it already. While another `run` works on it,
     this one helps. Jobs that failed run again. Ctrl-C stops gently, a second one at once; nothing is lost.
     """
+    if grace != grace:  # noqa: PLR0124 - "nan" is a number to Python, and neither long nor short
+        raise InputError("invalid value for '--grace': nan is no number of seconds", hint="torc-local run --help")
     if contention:
         from torc_local.cli.contention import Asked, run_contention
 
