@@ -42,31 +42,10 @@ def independent(count: int) -> Spec:
     return {"name": "independent", "jobs": [job]}
 
 
-def chain(count: int) -> Spec:
-    """``count`` jobs, each waiting for the one before."""
-    jobs: list[Spec] = [{"name": "c_1", "command": "echo 1"}]
-    jobs += [{"name": f"c_{i}", "command": f"echo {i}", "depends_on": [f"c_{i - 1}"]} for i in range(2, count + 1)]
-    return {"name": "chain", "jobs": jobs}
-
-
-def diamond(width: int) -> Spec:
-    """One job, ``width`` jobs that wait for it, one that waits for all of them."""
-    middle = {"name": "m_{i:06d}", "command": "echo m {i}", "parameters": {"i": f"1:{width}"}, "depends_on": ["first"]}
-    last = {"name": "last", "command": "echo last", "depends_on_regexes": ["^m_"]}
-    return {"name": "diamond", "jobs": [{"name": "first", "command": "echo first"}, middle, last]}
-
-
 def sleeps(count: int, seconds: float) -> Spec:
     """``count`` jobs that sleep."""
     job = {"name": "s_{i:05d}", "command": f"sleep {seconds:g}", "parameters": {"i": f"1:{count}"}}
     return {"name": "sleeps", "jobs": [job]}
-
-
-def mixed(count: int) -> Spec:
-    """``count`` jobs of which most are short and some a hundred times as long."""
-    seconds = (0.01, 0.01, 0.01, 0.01, 0.02, 0.02, 0.05, 0.1, 0.2, 1.0)
-    jobs = [{"name": f"x_{i}", "command": f"sleep {seconds[i % len(seconds)]:g}"} for i in range(count)]
-    return {"name": "mixed", "jobs": jobs}
 
 
 def write(spec: Spec, directory: Path) -> Path:
