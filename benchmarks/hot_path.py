@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks import workloads
 from torc_local.cli.main import main
 from torc_local.process import workers
+from torc_local.process.runner import Setup
 
 _LINES = 25
 _OURS = "torc_local"
@@ -30,7 +31,7 @@ def profiled(directory: Path, size: int) -> pstats.Stats:
     spec = workloads.write(workloads.barrier_spec(size), directory / "spec")
     plain = workers.run_runner
 
-    def run_runner(*arguments: object) -> None:
+    def run_runner(setup: Setup, parent: int) -> None:
         # Runners are forked from here, and leave by os._exit.
         profiler = cProfile.Profile(time.process_time)
         leave = os._exit
@@ -42,7 +43,7 @@ def profiled(directory: Path, size: int) -> pstats.Stats:
 
         os._exit = leave_with_profile  # type: ignore[assignment]
         profiler.enable()
-        plain(*arguments)  # type: ignore[arg-type]
+        plain(setup, parent)
 
     workers.run_runner = run_runner
     code = main(["run", str(spec), "-j", "16", "--db", str(directory / "torc.db"), "-o", str(directory / "out")])

@@ -3,6 +3,10 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
+import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -75,6 +79,30 @@ def test_an_empty_file_is_filled_by_a_creator_and_refused_to_others(tmp_path):
         assert workflows.list_all(db) == []
 
 
+def test_a_file_that_is_filled_while_it_is_looked_at_is_ours(tmp_path, monkeypatch):
+    """Between two questions about the file another process fills it: the answers must be of one moment."""
+    path = tmp_path / "torc.db"
+    path.touch()
+    program = (
+        "import sys, pathlib; from torc_local.store import opening; opening.open_or_create(pathlib.Path(sys.argv[1]))"
+    )
+    others = []
+
+    class Slow(apsw.Connection):
+        def pragma(self, name, *arguments):
+            answer = super().pragma(name, *arguments)
+            if name == "application_id" and not others:
+                others.append(subprocess.Popen([sys.executable, "-c", program, path]))
+                with suppress(subprocess.TimeoutExpired):
+                    others[0].wait(0.5)  # longer when it has to wait for us
+            return answer
+
+    monkeypatch.setattr(opening.apsw, "Connection", Slow)
+    with opening.open_existing(path, create=True) as db:
+        assert workflows.list_all(db) == []
+    assert others[0].wait(10) == 0
+
+
 def test_several_may_make_one_database_at_once(tmp_path):
     for number in range(8):
         path = tmp_path / str(number) / "torc.db"
@@ -86,6 +114,8 @@ def test_several_may_make_one_database_at_once(tmp_path):
                 try:
                     with opening.open_or_create(path) as db, db.write("test"):
                         code = 0
+                except BaseException:  # noqa: BLE001 - the child ends here
+                    traceback.print_exc()
                 finally:
                     os._exit(code)
             pids.append(pid)

@@ -173,10 +173,11 @@ def _check_version(db: Database, journal: str | None) -> None:
 
 def _identify(db: Database) -> int:
     """The schema version of the file; 0 when it is empty. Raises StateError when it is not ours or newer than us."""
-    connection = db.connection
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
-    application = int(connection.pragma("application_id"))
-    version = int(connection.pragma("user_version"))
+    # All of one moment: another process may be filling the file.
+    with db.read():
+        tables = db.connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
+        application = int(db.connection.pragma("application_id"))
+        version = int(db.connection.pragma("user_version"))
     if application != APPLICATION_ID:
         if tables or application or version:
             raise _not_ours(db.path, "it belongs to another program")
