@@ -49,6 +49,8 @@ app = typer.Typer(
 )
 _report = typer.Typer(rich_markup_mode=None, help="Figures of a run: scale.")
 app.add_typer(_report, name="report")
+_db_commands = typer.Typer(rich_markup_mode=None, help="Copy, check or shrink the database: snapshot, check, vacuum.")
+app.add_typer(_db_commands, name="db")
 
 #: The largest number that an option takes: what SQLite cannot hold is a slip of the fingers.
 _MOST = 1_000_000_000
@@ -423,6 +425,49 @@ def doctor(
     from torc_local.cli.looking import show_health
 
     return show_health(_db(context, database), benchmark=benchmark, as_json=_json(context, answer))
+
+
+@_db_commands.callback(invoke_without_command=True)
+def db_(context: typer.Context) -> None:
+    """Copy, check or shrink the database: snapshot, check, vacuum."""
+    if context.invoked_subcommand is None:
+        raise InputError("do what with the database?", hint="torc-local db snapshot, db check or db vacuum")
+
+
+@_db_commands.command("snapshot")
+def db_snapshot(
+    context: typer.Context,
+    copy: Annotated[
+        Path | None,
+        typer.Argument(metavar="DEST", help="The new file.  [default: beside the database, named by the time in UTC]"),
+    ] = None,
+    database: _Database = None,
+    answer: _Format = None,
+) -> int:
+    """Copy the database as it is now into a new file, also while jobs run.
+
+    The copy is a database like any other. To go back to it, end all runs, remove torc.db-wal and torc.db-shm if they
+    are there, and put the copy in the place of torc.db.
+    """
+    from torc_local.cli.database import snapshot
+
+    return snapshot(_db(context, database), copy, as_json=_json(context, answer))
+
+
+@_db_commands.command("check")
+def db_check(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
+    """Check every page and every promise of the database; exit code 4 when something is wrong."""
+    from torc_local.cli.database import check as check_database
+
+    return check_database(_db(context, database), as_json=_json(context, answer))
+
+
+@_db_commands.command("vacuum")
+def db_vacuum(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
+    """Give the room of what was deleted back to the file system; not while jobs run."""
+    from torc_local.cli.database import vacuum
+
+    return vacuum(_db(context, database), as_json=_json(context, answer))
 
 
 @app.command("help")

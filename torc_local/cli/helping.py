@@ -17,7 +17,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("run", "cancel")),
     ("Build", ("create", "check")),
     ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
-    ("Admin", ("doctor", "help", "version")),
+    ("Admin", ("doctor", "db", "help", "version")),
 )
 
 EPILOG = "Exit codes: torc-local help exit-codes"

@@ -167,11 +167,12 @@ def show_health(option: Path | None, *, benchmark: bool, as_json: bool) -> int:
             }
         )
     else:
-        answer.lines(_finding_lines(findings))
+        answer.lines(finding_lines(findings))
     return ExitCode.STATE if bad else ExitCode.OK
 
 
-def _finding_lines(findings: Iterable[health.Finding]) -> list[str]:
+def finding_lines(findings: Iterable[health.Finding]) -> list[str]:
+    """An aligned line for each finding."""
     marks = {"ok": "ok", "note": "note", "bad": "BAD"}
     _, *rows = table(["", "", ""], [[marks[one.level], one.check, one.detail] for one in findings])
     return rows

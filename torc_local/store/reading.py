@@ -159,10 +159,6 @@ class _Ids(NamedTuple):
     workflow_id: int
 
 
-class _Text(NamedTuple):
-    text: str
-
-
 _JOB_COLUMNS = (
     "SELECT j.id, j.name, j.status, j.command, j.attempt_id, j.priority,"
     f" CASE WHEN {UNSUCCESSFUL} THEN (SELECT a.reason FROM attempt a"
@@ -386,12 +382,3 @@ _SPANS = statement(
 def spans(db: Database, workflow_id: int, run_id: int) -> Iterator[Span]:
     """When each job of a workflow ran in one run, one by one."""
     return _SPANS.each(db, (workflow_id, run_id))
-
-
-_QUICK_CHECK = statement("read_quick_check", "SELECT quick_check FROM pragma_quick_check", _Text._make)
-
-
-def quick_check(db: Database) -> list[str]:
-    """What SQLite finds wrong with the file; empty when all is well. Reads the whole file."""
-    found = [row.text for row in _QUICK_CHECK.rows(db)]
-    return [] if found == ["ok"] else found

@@ -1,0 +1,63 @@
+"""Asking SQLite whether the file is whole: a quick look before work goes on, a thorough one when asked for."""
+
+import re
+from typing import NamedTuple
+
+import apsw
+
+from torc_local.ground.errors import StateError
+from torc_local.store.database import Database
+from torc_local.store.registry import statement
+
+
+class _Text(NamedTuple):
+    text: str
+
+
+_QUICK = statement("check_quick", "SELECT quick_check FROM pragma_quick_check", _Text._make)
+_WHOLE = statement("check_whole", "SELECT integrity_check FROM pragma_integrity_check", _Text._make)
+_REFERENCES = statement(
+    "check_references", "SELECT DISTINCT \"table\" || ' -> ' || parent FROM pragma_foreign_key_check", _Text._make
+)
+
+# What integrity_check says when the rows are there and an index does not agree with them.
+_OF_AN_INDEX = re.compile(r"row \d+ missing from index|wrong # of entries in index|non-unique entry in index")
+
+
+def quick(db: Database) -> list[str]:
+    """What SQLite finds wrong with the pages of the file; empty when all is well. Reads them all, indexes once."""
+    return _ask(db, quick=True)
+
+
+def whole(db: Database) -> list[str]:
+    """The same, and whether each index agrees with its table and each reference leads to a row. Some times slower."""
+    found = _ask(db, quick=False)
+    try:
+        return found + [f"a row refers to one that is not there: {row.text}" for row in _REFERENCES.rows(db)]
+    except apsw.Error as error:
+        return found or [str(error)]
+
+
+def _ask(db: Database, *, quick: bool) -> list[str]:
+    # A page that cannot even be read ends the check with an error instead of a line.
+    try:
+        found = [line for row in (_QUICK if quick else _WHOLE).rows(db) for line in row.text.splitlines()]
+    except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
+        return [str(error)]
+    return [] if found == ["ok"] else [line for line in found if not line.startswith("*** in database")]
+
+
+def only_indexes(complaints: list[str]) -> bool:
+    """Whether every complaint is about an index, which can be made anew from its table."""
+    return bool(complaints) and all(_OF_AN_INDEX.search(line) for line in complaints)
+
+
+def demand(db: Database) -> None:
+    """Raise StateError when the file is damaged: for going on after an unclean end."""
+    complaints = quick(db)
+    if complaints:
+        raise StateError(
+            f"the database is damaged: {db.path} ({complaints[0]})",
+            hint="torc-local doctor says more, torc-local doctor --repair mends what can be mended; "
+            "or put a snapshot in its place",
+        )
