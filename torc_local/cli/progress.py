@@ -111,6 +111,34 @@ def _introduction(info: RunInfo) -> str:
     return f"{printable(info.workflow_name)}: {info.how}, {plural(info.total, 'job')}{finished}{again}"
 
 
+def _cut_off(info: RunInfo) -> str | None:
+    """How the jobs stood when the run before this one was cut off; None when it ended as it should.
+
+    Jobs are claimed in batches and recorded after them, so of a job that was only claimed nobody knows how far it came.
+    """
+    if not info.died:
+        return None
+    rest = max(info.total - info.finished - info.again - info.lost - info.claimed, 0)
+    parts = []
+    if info.lost:
+        parts.append(f"{plural(info.lost, 'job')} {_were(info.lost)} running and {_run(info.lost)} again")
+    if info.claimed:
+        parts.append(
+            f"{plural(info.claimed, 'job')} {_were(info.claimed)} claimed, may have started or even ended unrecorded, "
+            f"and {_run(info.claimed)} again"
+        )
+    parts.append(f"{plural(rest, 'job')} had not started")
+    return f"the last run was cut off: {'; '.join(parts)}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _run(count: int) -> str:
+    return "runs" if count == 1 else "run"
+
+
 def _workers(info: RunInfo) -> str:
     limit = f"{info.slots} at once"
     if info.by_resources:
@@ -159,7 +187,8 @@ class Bar:
         self._name = info.workflow_name
         if info.how == "nothing to do":
             return
-        print(f"{_introduction(info)}\n{_workers(info)}", file=self._stream)
+        lines = (_introduction(info), _cut_off(info), _workers(info))
+        print("\n".join(line for line in lines if line is not None), file=self._stream)
         from tqdm import tqdm  # noqa: PLC0415 - loaded when needed
 
         # Its monitor thread, and its lock for several processes, have no place in a process that forks.
@@ -278,6 +307,8 @@ class Lines:
             f" jobs={info.total} done={info.finished} db={info.db_path} node={info.hostname} runners={info.runners}"
             f" slots={info.slots} cpus={info.cpus} memory={size(info.memory_bytes).replace(' ', '')} gpus={info.gpus}"
         )
+        if (line := _cut_off(info)) is not None:
+            self._say(line)
 
     def progressed(self, progress: Progress) -> None:
         """A line when it is time and something changed."""

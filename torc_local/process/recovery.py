@@ -1,10 +1,12 @@
 """What a dead runner leaves: its processes are ended first, then its jobs go back to others."""
 
+from typing import NamedTuple
+
 from torc_local.engine.reclaim import Reclaimed, reclaim
 from torc_local.ground import clock
 from torc_local.process import machine, orphans
 from torc_local.process.spawn import RUNNER_VARIABLE
-from torc_local.store import meta, runners
+from torc_local.store import checking, meta, runners
 from torc_local.store.database import Database
 from torc_local.store.runners import RunnerRow
 
@@ -19,15 +21,29 @@ def recover(db: Database, runner: RunnerRow, *, why: str) -> Reclaimed | None:
     return reclaim(db, runner, why=why, at=clock.now())
 
 
-def recover_dead(db: Database, workflow_id: int) -> int:
-    """Recover the runners that certainly died on this machine, an earlier boot of it included; how many."""
+class Recovered(NamedTuple):
+    """What was left by runners that died without a goodbye."""
+
+    died: int = 0  # runners
+    lost: int = 0  # jobs that were running in them: their attempts are on record as lost
+    claimed: int = 0  # jobs that they held and that may have started, or even ended, unrecorded
+
+
+def recover_dead(db: Database, workflow_id: int) -> Recovered:
+    """Recover the runners that certainly died on this machine, an earlier boot of it included.
+
+    Where one died, whatever killed it may have damaged the file (a power loss, a full or failing disk), so its pages
+    are checked before anything is written to it. Raises StateError when they are not whole.
+    """
     boot = machine.boot_id()
-    recovered = 0
-    for runner in runners.alive(db, workflow_id):
-        if runner.boot_id == boot:
-            dead = not machine.is_alive(runner.pid, runner.pid_start)
-        else:
-            dead = machine.same_machine_rebooted(runner.boot_id, runner.hostname)
-        if dead and recover(db, runner, why="died") is not None:
-            recovered += 1
-    return recovered
+    dead = [runner for runner in runners.alive(db, workflow_id) if _is_dead(runner, boot)]
+    if dead:
+        checking.demand(db)
+    found = [back for runner in dead if (back := recover(db, runner, why="died")) is not None]
+    return Recovered(len(found), sum(back.lost + back.failed for back in found), sum(back.unstarted for back in found))
+
+
+def _is_dead(runner: RunnerRow, boot: str) -> bool:
+    if runner.boot_id == boot:
+        return not machine.is_alive(runner.pid, runner.pid_start)
+    return machine.same_machine_rebooted(runner.boot_id, runner.hostname)

@@ -51,9 +51,10 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     plan.number_of_runners(plan.number_of_slots(options, here), options.runners, plan.processors())
     segments.directory(options.output_dir)
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
-        recover_dead(db, workflow_id)
+        recovered = recover_dead(db, workflow_id)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
         setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)
+        info = info._replace(**recovered._asdict())
         watcher.started(info)
         if beginning.how is How.NOTHING_TO_DO:
             counts = workflows.counts(db, workflow_id)

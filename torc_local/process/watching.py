@@ -25,6 +25,9 @@ class RunInfo(NamedTuple):
     memory_bytes: int
     gpus: int
     by_resources: bool
+    died: int = 0  # runners that were found dead: the run before this one was cut off
+    lost: int = 0  # jobs that were running in them
+    claimed: int = 0  # jobs that they held and that may have started
 
 
 class Progress(NamedTuple):

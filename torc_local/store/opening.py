@@ -221,7 +221,10 @@ def _translated(error: BaseException, path: Path) -> BaseException:
         case apsw.NotADBError():
             return _not_ours(path, "it is not an SQLite file")
         case apsw.CorruptError():
-            return StateError(f"the database is damaged: {path} ({error})", hint="check it with: torc-local doctor")
+            return StateError(
+                f"the database is damaged: {path} ({error})",
+                hint="torc-local doctor says more, torc-local doctor --repair mends what can be mended",
+            )
         case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
             return StateError(f"cannot open the database {path}: {error}", hint="check permissions and free space")
         case apsw.FullError() | apsw.IOError() if _is_full(error):
