@@ -25,6 +25,7 @@ ALSO = {
     "report/health.py": {"apsw"},
     "engine/admit.py": {"spec"},
     "process/workers.py": {"apsw"},
+    "process/repair.py": {"apsw"},
     "cli/main.py": {"apsw"},
     "cli/looking.py": {"apsw"},
 }

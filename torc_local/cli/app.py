@@ -417,6 +417,9 @@ def doctor(
     database: _Database = None,
     answer: _Format = None,
     *,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First mend what can be mended. Nobody may use the database meanwhile.")
+    ] = False,
     benchmark: Annotated[
         bool, typer.Option("--benchmark", help="Also stress the file system for some seconds, beside the database.")
     ] = False,
@@ -424,7 +427,7 @@ def doctor(
     """Examine the database and its file system; exit code 4 when something is wrong."""
     from torc_local.cli.looking import show_health
 
-    return show_health(_db(context, database), benchmark=benchmark, as_json=_json(context, answer))
+    return show_health(_db(context, database), repair=repair, benchmark=benchmark, as_json=_json(context, answer))
 
 
 @_db_commands.callback(invoke_without_command=True)

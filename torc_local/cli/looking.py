@@ -145,9 +145,14 @@ def show_scale(option: Path | None, word: str | None, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def show_health(option: Path | None, *, benchmark: bool, as_json: bool) -> int:
+def show_health(option: Path | None, *, repair: bool, benchmark: bool, as_json: bool) -> int:
     """``doctor``."""
     path = place.database(option)
+    repairs = []
+    if repair:
+        from torc_local.cli.healing import heal  # noqa: PLC0415 - loaded when needed
+
+        repairs = heal(path)
     with opening.open_read_only(path) as db:
         findings = [*health.environment(path), *health.database(db)]
         listed = health.open_runners(db)
@@ -164,9 +169,11 @@ def show_health(option: Path | None, *, benchmark: bool, as_json: bool) -> int:
                 "healthy": not bad,
                 "database": str(path),
                 "findings": [finding._asdict() for finding in findings],
+                "repairs": repairs,
             }
         )
     else:
+        answer.lines(f"repair: {printable(sentence)}" for sentence in repairs)
         answer.lines(finding_lines(findings))
     return ExitCode.STATE if bad else ExitCode.OK
 
@@ -174,8 +181,10 @@ def show_health(option: Path | None, *, benchmark: bool, as_json: bool) -> int:
 def finding_lines(findings: Iterable[health.Finding]) -> list[str]:
     """An aligned line for each finding."""
     marks = {"ok": "ok", "note": "note", "bad": "BAD"}
-    _, *rows = table(["", "", ""], [[marks[one.level], one.check, one.detail] for one in findings])
-    return rows
+    listed = list(findings)
+    _, *rows = table(["", "", ""], [[marks[one.level], one.check, one.detail] for one in listed])
+    cures = dict.fromkeys(one.cure for one in listed if one.cure)
+    return [*rows, *(f"to do: {printable(cure)}" for cure in cures)]
 
 
 def show_version(*, verbose: bool, as_json: bool) -> int:

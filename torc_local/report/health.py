@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import apsw
 
+from torc_local.report import cures
 from torc_local.report.text import plural, size
 from torc_local.store import checking, invariants, meta, runners, workflows
 from torc_local.store.database import Database
@@ -22,11 +23,12 @@ _SHOWN = 5
 
 
 class Finding(NamedTuple):
-    """One line of the examination; ``level`` is ok, note or bad."""
+    """One line of the examination; ``level`` is ok, note or bad, ``cure`` what to do about it."""
 
     check: str
     level: str
     detail: str
+    cure: str = ""
 
 
 def environment(path: Path) -> list[Finding]:
@@ -63,7 +65,7 @@ def integrity(db: Database) -> list[Finding]:
     if not trouble:
         return [Finding("integrity", "ok", "integrity_check found nothing")]
     more = f"; and {len(trouble) - _SHOWN:,} more" if len(trouble) > _SHOWN else ""
-    return [Finding("integrity", "bad", "; ".join(trouble[:_SHOWN]) + more)]
+    return [Finding("integrity", "bad", "; ".join(trouble[:_SHOWN]) + more, cures.of("integrity"))]
 
 
 def open_runners(db: Database) -> list[RunnerRow]:
@@ -84,11 +86,17 @@ def of_runners(listed: list[RunnerRow], dead: set[int]) -> list[Finding]:
 
 def promises(db: Database, *, at_rest: bool) -> list[Finding]:
     """Every invariant, checked; one finding when all hold."""
-    broken = invariants.violations(db, at_rest=at_rest)
+    try:
+        broken = invariants.violations(db, at_rest=at_rest)
+    except apsw.CorruptError as error:
+        return [Finding("invariants", "bad", f"cannot be checked: {error}", cures.of("integrity"))]
     if not broken:
         checked = sum(1 for invariant in invariants.INVARIANTS if at_rest or not invariant.at_rest)
         return [Finding("invariants", "ok", f"all {checked} hold")]
-    return [Finding(one.invariant, "bad", f"broken: {one.promise}; for example {one.example}") for one in broken]
+    return [
+        Finding(one.invariant, "bad", f"broken: {one.promise}; for example {one.example}", cures.of(one.invariant))
+        for one in broken
+    ]
 
 
 def file_system(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Asking SQLite whether the file is whole: a quick look before work goes on, a thorough one when asked for."""
 
+import enum
 import re
 from typing import NamedTuple
 
@@ -23,19 +24,44 @@ _REFERENCES = statement(
 # What integrity_check says when the rows are there and an index does not agree with them.
 _OF_AN_INDEX = re.compile(r"row \d+ missing from index|wrong # of entries in index|non-unique entry in index")
 
+# What it says when the pages are whole and a value is not what the schema allows.
+_OF_A_VALUE = re.compile(r"CHECK constraint failed in|NULL value in|(non-)?[A-Z]+ value in|NUMERIC value in")
+
+
+class Kind(enum.Enum):
+    """What is wrong, by what it takes to mend it."""
+
+    NOTHING = "nothing"
+    VALUES = "values"  # to be set right
+    INDEXES = "indexes"  # to be made anew from their tables
+    PAGES = "pages"  # rows may be lost: what can be read goes into a new file
+
 
 def quick(db: Database) -> list[str]:
     """What SQLite finds wrong with the pages of the file; empty when all is well. Reads them all, indexes once."""
     return _ask(db, quick=True)
 
 
+def structure(db: Database) -> list[str]:
+    """The same, and whether each index agrees with its table. Some times slower."""
+    return _ask(db, quick=False)
+
+
 def whole(db: Database) -> list[str]:
-    """The same, and whether each index agrees with its table and each reference leads to a row. Some times slower."""
-    found = _ask(db, quick=False)
+    """The same, and whether each reference leads to a row."""
+    found = structure(db)
     try:
         return found + [f"a row refers to one that is not there: {row.text}" for row in _REFERENCES.rows(db)]
     except apsw.Error as error:
         return found or [str(error)]
+
+
+def kind(complaints: list[str]) -> Kind:
+    """What these complaints of ``structure`` come to; the worst of them counts."""
+    rest = [line for line in complaints if not _OF_A_VALUE.search(line)]
+    if not rest:
+        return Kind.VALUES if complaints else Kind.NOTHING
+    return Kind.INDEXES if all(_OF_AN_INDEX.search(line) for line in rest) else Kind.PAGES
 
 
 def _ask(db: Database, *, quick: bool) -> list[str]:
@@ -45,11 +71,6 @@ def _ask(db: Database, *, quick: bool) -> list[str]:
     except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
         return [str(error)]
     return [] if found == ["ok"] else [line for line in found if not line.startswith("*** in database")]
-
-
-def only_indexes(complaints: list[str]) -> bool:
-    """Whether every complaint is about an index, which can be made anew from its table."""
-    return bool(complaints) and all(_OF_AN_INDEX.search(line) for line in complaints)
 
 
 def demand(db: Database) -> None:

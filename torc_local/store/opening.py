@@ -26,6 +26,7 @@ APPLICATION_ID = 0x746F7263
 
 
 _PATIENCE_S = 10.0
+_ALONE_PATIENCE_MS = 1000
 
 WAL = "wal"
 JOURNALS = (WAL, "delete")
@@ -71,6 +72,43 @@ def open_existing(path: Path, *, create: bool = False, turnstile: bool = True, j
     except BaseException as error:
         db.close()
         raise _translated(error, path) from error
+    return db
+
+
+def open_alone(path: Path) -> Database:
+    """Open for repair: nobody else has the database open, and nobody can open it until this connection is closed.
+
+    Raises StateError when somebody has, or when the file cannot be told from somebody else's.
+    """
+    _check_file(path)
+    connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
+    try:
+        # Exclusive before the first look: then SQLite leaves the shared index of its log alone and reads the log anew,
+        # so that a damaged or deleted -shm does no harm. Every open connection holds a lock that this one needs.
+        connection.set_busy_timeout(_ALONE_PATIENCE_MS)
+        connection.pragma("locking_mode", "EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+        db = Database(path, connection, writable=True, turnstile=False)
+        version = _identify(db)
+    except apsw.BusyError:
+        connection.close()
+        raise StateError(
+            f"somebody works on this database now: {path}",
+            hint=f"end all runs on it first; see who has it open with: fuser {path}",
+        ) from None
+    except BaseException as error:
+        connection.close()
+        raise _translated(error, path) from error
+    if version == 0:
+        db.close()
+        raise _not_ours(path, "it is empty")
+    if version != migrations.NEWEST:
+        db.close()
+        raise StateError(
+            f"the database is of an older version ({version}, this program repairs {migrations.NEWEST}): {path}",
+            hint="any command that writes, such as torc-local run, brings it up to date",
+        )
     return db
 
 

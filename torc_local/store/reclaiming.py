@@ -99,7 +99,7 @@ CREATE TEMP TABLE IF NOT EXISTS hit (job_id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS member (gate_id INTEGER, job_id INTEGER, PRIMARY KEY (gate_id, job_id)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS left_before (job_id INTEGER PRIMARY KEY, blockers INTEGER, failed INTEGER);
 """
-_CLEAR = ("DELETE FROM temp.member", "DELETE FROM temp.left_before", "DELETE FROM temp.hit")
+_CLEAR = ("DELETE FROM temp.member", "DELETE FROM temp.left_before")
 _MEMBERS = action(
     "member_fill",
     "INSERT INTO temp.member (gate_id, job_id) SELECT d.after_id, d.before_id FROM job j JOIN dependency d"
@@ -141,15 +141,24 @@ def restart(db: Database, workflow_id: int) -> int:
     A job after a failed one that ran all the same (its flag said so) runs again too, as in Torc.
     Counts every blocker anew from the jobs' states, so it needs no live runner and no other coordinator.
     """
-    for sql in _CLEAR:
-        db.connection.execute(sql)
+    db.connection.execute("DELETE FROM temp.hit")
     _HIT.run(db, (workflow_id,))
     again = len(_UNSET.rows(db))
     _UNSET_READY.run(db, ())
+    count_anew(db, workflow_id)
+    _RESET_WAITING.run(db, (workflow_id,))
+    _RESET_FREE.run(db, (workflow_id,))
+    return again
+
+
+def count_anew(db: Database, workflow_id: int) -> None:
+    """Count gates anew from the jobs' states, and into ``temp.left_before`` what each job still waits for.
+
+    The queue of ended jobs is empty afterwards: all of them are counted off.
+    """
+    for sql in _CLEAR:
+        db.connection.execute(sql)
     _FORGET_ENDED.run(db, (workflow_id,))
     _MEMBERS.run(db, (workflow_id,))
     _RECOUNT_GATES.run(db, (workflow_id,))
     _LEFT_BEFORE.run(db, (workflow_id,))
-    _RESET_WAITING.run(db, (workflow_id,))
-    _RESET_FREE.run(db, (workflow_id,))
-    return again
