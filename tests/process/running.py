@@ -55,6 +55,10 @@ class Place:
         with opening.open_read_only(self.db_path) as db:
             return db.connection.execute(sql).fetchall()
 
+    def change(self, sql: str) -> None:
+        with opening.open_existing(self.db_path) as db, db.write("test"):
+            db.connection.execute(sql)
+
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """As ``query``; no rows while the database is being made."""
         try:
