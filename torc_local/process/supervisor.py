@@ -296,7 +296,7 @@ class _Supervisor:
     def _kill_silent(self, db: Database) -> None:
         """Kill workers of ours that live and do nothing: stopped by somebody, or hanging in the kernel.
 
-        As dead ones they are replaced, and their jobs given to others.
+        As dead ones they are replaced, and their jobs given to others, if a coordinator has not done so already.
         """
         workers = self._workers()
         lease = runners.lease(db, self._info.workflow_id)
@@ -306,6 +306,9 @@ class _Supervisor:
         for peer in peers:
             if peer.pid in workers and self._peers.is_dead(peer, peer.beat):
                 os.kill(peer.pid, signal.SIGKILL)
+        for gone in runners.lost(db, self._info.workflow_id, self._info.run_id, self._setups[0].node_id):
+            if gone.pid in workers and machine.is_alive(gone.pid, gone.pid_start):
+                os.kill(gone.pid, signal.SIGKILL)
 
     def _tell_events(self, db: Database) -> None:
         while new := events.since(db, self._info.workflow_id, self._last_event):
