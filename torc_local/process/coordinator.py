@@ -6,8 +6,10 @@ all it knows is in the database, so the next one goes on where it was.
 Crash table: what a SIGKILL leaves (ground/faults.py).
 
     moment                  on record                                  afterwards
+    coordinator.leased      its lease, nothing else                    dead by its pid, or silent: the next takes over
     coordinator.unblocked   a batch counted off, with its place in     the next coordinator goes on with the next edge
                             the queue of ended jobs
+    coordinator.closed      the run is closed, its lease is not        nothing is left to do; the next run has its own
 """
 
 import os
@@ -98,6 +100,7 @@ class Coordinator:
                             pid=pid,
                             pid_start=machine.start_of(pid) or 0,
                         )
+                        faults.reach("coordinator.leased")
                         return True
                 continue
             if self._inbox.wait(0.2) is not None:
@@ -121,6 +124,7 @@ class Coordinator:
                 drawn, gathered = version, now
                 self._unblock_all()
                 if close(self._db, self._post.workflow_id, self._post.run_id, at=clock.now()):
+                    faults.reach("coordinator.closed")
                     break
             if self._inbox.wait(self._pause.next_s()) is not None:
                 break

@@ -6,12 +6,13 @@ with a transaction open.
 Crash table: what a SIGKILL of the runner leaves at each moment (ground/faults.py), and what happens to the job. Jobs
 are claimed in batches, so "claimed and not started" is the rule and costs nothing.
 
-    moment            on record            afterwards
-    runner.claimed    pending              ready again; it had not started
-    runner.spawned    pending (or running  its processes are ended, then it is ready again. It may have done part of
-                      when it is long)     its work: window 1 in which a started job runs again
-    runner.reaped     pending or running   ready again. It had ended and nobody knows: window 2
-    runner.settled    its final state      nothing; it never runs again in this run
+    moment             on record            afterwards
+    runner.registered  nothing of a job     its row is closed
+    runner.claimed     pending              ready again; it had not started
+    runner.spawned     pending (or running  its processes are ended, then it is ready again. It may have done part of
+                       when it is long)     its work: window 1 in which a started job runs again
+    runner.reaped      pending or running   ready again. It had ended and nobody knows: window 2
+    runner.settled     its final state      nothing; it never runs again in this run
 
 A runner that was only stopped for too long finds itself fenced at its next transaction, ends its children and leaves.
 """
@@ -336,4 +337,5 @@ def _register(db: Database, setup: Setup) -> Me:
             slots=setup.slots,
             at=clock.now(),
         )
+    faults.reach("runner.registered")
     return Me(setup.workflow_id, setup.run_id, runner_id, setup.node_id, setup.by_resources)

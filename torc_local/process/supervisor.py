@@ -6,8 +6,11 @@ before the jobs are given to others. It forks only while it holds no connection 
 Crash table: what a SIGKILL leaves (ground/faults.py).
 
     moment              on record              afterwards
+    supervisor.begun    an open run            the next `run` finds nobody at work on it and goes on
     supervisor.forked   whatever the           runners and coordinator get a signal from the kernel, end their jobs,
                         runners have written   give back what they hold; the next `run` finds nobody and goes on
+    supervisor.buried   a dead runner's jobs   the same
+                        are ready again
 """
 
 import gc
@@ -58,6 +61,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
         recover_dead(db, workflow_id)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
+        faults.reach("supervisor.begun")
         setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)
         watcher.started(info)
         if beginning.how is How.NOTHING_TO_DO:
