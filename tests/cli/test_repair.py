@@ -65,7 +65,7 @@ DAMAGES = {
     "completion_is_final": ("UPDATE job SET status = 'ready' WHERE name = 'a_1'",),
     "claims_have_live_runners": ("UPDATE job SET status = 'pending', runner_id = 1 WHERE name = 'e'",),
     "a claim of nobody": ("UPDATE job SET status = 'running', runner_id = 99 WHERE name = 'e'",),
-    "running_rows_match_jobs": ("INSERT INTO running VALUES (7, 1, 1, 0, 0, 0)",),
+    "running_rows_match_jobs": ("INSERT INTO running VALUES (7, 1073741824, 1, 0, 0, 0)",),
     "budget_is_kept": ("UPDATE runner SET held_cpus = 3",),
     "ended_run_has_nothing_open": ("UPDATE run SET ended_at = 1",),
     "nothing_is_half_put_back": ("UPDATE job SET status = 'uninitialized' WHERE name IN ('e', 'c')",),
@@ -74,7 +74,7 @@ DAMAGES = {
     "nothing_claimed_at_rest": (
         "UPDATE runner SET ended_at = NULL, end_reason = NULL",
         "UPDATE job SET status = 'running', runner_id = 1 WHERE name = 'e'",
-        "INSERT INTO running VALUES (7, 1, 1, 0, 0, 0)",
+        "INSERT INTO running VALUES (7, 1073741824, 1, 0, 0, 0)",
         "UPDATE job_count SET jobs = jobs - 1 WHERE status = 'ready'",
         "UPDATE job_count SET jobs = jobs + 1 WHERE status = 'running'",
     ),

@@ -14,9 +14,8 @@ import apsw
 
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
-from torc_local.process import runner
+from torc_local.process import backlog, coordinator, peers, runner, supervisor
 from torc_local.process.plan import Options
-from torc_local.process.supervisor import run
 from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.spec.load import load
 from torc_local.store import opening, workflows
@@ -94,7 +93,12 @@ def main() -> int:
     )
     quiet = Quiet(path.parent / "stopping")
     runner.INSIST_S = 0.5
-    code = run(path, workflow_id, options, quiet)
+    backlog.RETRY_S, backlog.PATIENCE_S = 0.1, float(given.get("patience", "2"))
+    if "lease" in given:
+        peers.LEASE_S = float(given["lease"])
+        peers.MOST_PER_LOOK_S = peers.LEASE_S / 4
+        runner.BEAT_S = coordinator.WATCH_S = supervisor.WATCH_S = peers.LEASE_S / 8
+    code = supervisor.run(path, workflow_id, options, quiet)
     print(json.dumps({"code": int(code), "counts": quiet.outcome.counts, "explanations": quiet.outcome.explanations}))  # noqa: T201
     return int(code)
 

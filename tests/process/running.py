@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ class Place:
         self.db_path = directory / "out" / "torc.db"
         self.spec = directory / "workflow.json"
         self.log = directory / "log.txt"
+        self.started: list[subprocess.Popen[str]] = []
 
     def write(self, *jobs: dict[str, Any], **top: Any) -> None:
         self.spec.write_text(json.dumps({"name": "test", "jobs": list(jobs), **top}))
@@ -39,10 +42,21 @@ class Place:
         return Counter(self.log.read_text().split()) if self.log.exists() else Counter()
 
     def start(self, jobs: int | str, *options: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(DRIVER), str(self.db_path), str(self.spec), str(jobs), *options],
             env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End what a test that failed left running."""
+        for process in self.started:
+            if process.poll() is None:
+                for pid in [*orphans.descendants(process.pid), process.pid]:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                process.communicate()
 
     def run(self, jobs: int | str, *options: str, **environment: str) -> dict[str, Any]:
         return finished(self.start(jobs, *options, **environment))
@@ -54,6 +68,10 @@ class Place:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with opening.open_read_only(self.db_path) as db:
             return db.connection.execute(sql).fetchall()
+
+    def change(self, sql: str) -> None:
+        with opening.open_existing(self.db_path) as db, db.write("test"):
+            db.connection.execute(sql)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """As ``query``; no rows while the database is being made."""

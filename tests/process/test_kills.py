@@ -18,19 +18,22 @@ def workflow(place, length):
     )
 
 
+ONCE = ("runner.registered", "coordinator.leased", "coordinator.closed")  # each process is there once
+
+
 @pytest.mark.parametrize("length", ["0", pytest.param("0.3", marks=pytest.mark.fault)])
 @pytest.mark.parametrize("point", [p for p in faults.POINTS if not p.startswith("supervisor")])
 def test_a_worker_killed_at_a_moment_of_the_crash_table_costs_at_most_what_the_table_says(place, point, length):
     workflow(place, length)
     flag = place.directory / "died"
-    done = place.run(4, TORC_LOCAL_FAULT=f"{point}:2:KILL:{flag}")
+    done = place.run(4, TORC_LOCAL_FAULT=f"{point}:{1 if point in ONCE else 2}:KILL:{flag}")
     assert flag.exists(), "nobody reached the moment"
     assert done["code"] == 0, done["stderr"]
     assert done["counts"] == {"completed": 30}
     ends = {int(word[4:]): n for word, n in place.lines().items() if word.startswith("end-")}
     assert set(ends) == set(range(1, 31))
     repeated = [i for i, n in ends.items() if n > 1]
-    if point in ("runner.claimed", "runner.settled", "coordinator.unblocked"):
+    if point not in ("runner.spawned", "runner.reaped"):
         assert repeated == [], "nothing had started, or everything was on record"
     else:
         # One batch at most was in memory only: the jobs that had ended since the last transaction.
@@ -50,11 +53,17 @@ def test_when_the_supervisor_is_killed_everything_ends_and_the_next_run_goes_on(
     assert {word for word in place.lines() if word.startswith("end-")} == {f"end-{i}" for i in range(1, 31)}
 
 
-def test_the_fault_point_of_the_supervisor_leaves_nothing_running(place):
-    workflow(place, "0.01")
+@pytest.mark.parametrize("length", ["0.01", pytest.param("0.5", marks=pytest.mark.fault)])
+@pytest.mark.parametrize("point", [p for p in faults.POINTS if p.startswith("supervisor")])
+def test_a_supervisor_killed_at_a_moment_of_the_crash_table_leaves_nothing_running(place, point, length):
+    workflow(place, length)
+    if point == "supervisor.buried":
+        text = place.spec.read_text()
+        once = f"mkdir {place.directory}/once 2>/dev/null && kill -KILL $PPID; echo start-{{i}} "
+        place.spec.write_text(text.replace("echo start-{i} ", once))
     flag = place.directory / "died"
-    first = place.start(4, TORC_LOCAL_FAULT=f"supervisor.forked:1:KILL:{flag}")
-    first.communicate()
+    first = place.start(4, TORC_LOCAL_FAULT=f"{point}:1:KILL:{flag}")
+    first.communicate(timeout=30)
     assert first.returncode == -signal.SIGKILL
     wait_for(lambda: place.leftovers() == [])
     assert place.run(4)["counts"] == {"completed": 30}

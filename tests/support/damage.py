@@ -19,7 +19,7 @@ def cut_off(path: Path, made: Spec, *, claims: int = 1, running: int = 0) -> Non
         held = [worked.claim()[0] for _ in range(claims)]
         for claim in held[:running]:
             db.connection.execute("UPDATE job SET status = 'running' WHERE id = ?", (claim.id,))
-            db.connection.execute("INSERT INTO running VALUES (?, 1, ?, 0, 0, 0)", (claim.id, worked.now))
+            db.connection.execute("INSERT INTO running VALUES (?, 1073741824, ?, 0, 0, 0)", (claim.id, worked.now))
         db.connection.execute("UPDATE job_count SET jobs = jobs - ? WHERE status = 'pending'", (running,))
         db.connection.execute("UPDATE job_count SET jobs = jobs + ? WHERE status = 'running'", (running,))
         db.connection.execute("UPDATE node SET boot_id = ?", (machine.boot_id(),))

@@ -12,12 +12,17 @@ VARIABLE = "TORC_LOCAL_FAULT"
 
 #: Every moment there is, with the process that meets it. The crash tables of these processes have one row for each.
 POINTS = (
+    "runner.registered",
     "runner.claimed",
     "runner.spawned",
     "runner.reaped",
     "runner.settled",
+    "coordinator.leased",
     "coordinator.unblocked",
+    "coordinator.closed",
+    "supervisor.begun",
     "supervisor.forked",
+    "supervisor.buried",
 )
 
 _armed: dict[str, tuple[int, signal.Signals, str]] = {}

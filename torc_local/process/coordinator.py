@@ -6,29 +6,31 @@ all it knows is in the database, so the next one goes on where it was.
 Crash table: what a SIGKILL leaves (ground/faults.py).
 
     moment                  on record                                  afterwards
+    coordinator.leased      its lease, nothing else                    dead by its pid, or silent: the next takes over
     coordinator.unblocked   a batch counted off, with its place in     the next coordinator goes on with the next edge
                             the queue of ended jobs
+    coordinator.closed      the run is closed, its lease is not        nothing is left to do; the next run has its own
 """
 
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torc_local.engine.close import close
 from torc_local.engine.unblock import Deposed, unblock
 from torc_local.ground import clock, faults
 from torc_local.process import machine
+from torc_local.process.backlog import RETRY_S
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.metrics import write_figures
 from torc_local.process.pause import Pause
+from torc_local.process.peers import Peers
 from torc_local.process.recovery import recover
 from torc_local.store import jobs, runners, unblocking, workflows
-from torc_local.store.database import Database
-from torc_local.store.runners import LeaseRow, RunnerRow
-
-#: A peer on another node is dead when its beat has not changed for this long by our own clock.
-LEASE_S = 60.0
+from torc_local.store.database import DISK_ERRORS, Database
+from torc_local.store.opening import translated
 
 #: How often peers are looked at, and the lease is renewed when nothing else happens.
 WATCH_S = 2.0
@@ -48,30 +50,45 @@ class Post(NamedTuple):
 class Coordinator:
     """The loop of the coordinator process."""
 
-    def __init__(self, db: Database, post: Post) -> None:
+    def __init__(self, db: Database, post: Post, say: Callable[[str], None]) -> None:
         self._db = db
+        self._say = say
         self._post = post
         self._inbox = Inbox((signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
         self._pause = Pause(longest_s=GATHER_S)
         self._peers = Peers()
         self._epoch = 0
+        self._said = ""  # last complaint about the disk
         self._cpu_s = 0.0  # of this process, as far as it is in the database
         unblocking.prepare(db)
 
     def main(self) -> None:
         """Wait for the lease, then work until the run is closed, or until told to stop."""
-        while self._take_lease():
+        while True:
             try:
-                self._work()
+                if self._take_lease():
+                    self._work()
             except Deposed:
                 continue
-            else:
-                return
+            except DISK_ERRORS as error:
+                # Nothing is held here: what could not be counted off is still in the queue.
+                self._complain(error)
+                if self._inbox.wait(RETRY_S) is None:
+                    continue
+            return
+
+    def _complain(self, error: Exception) -> None:
+        message = str(translated(error, self._db.path))
+        if message != self._said:
+            self._said = message
+            self._say(message)
 
     def _take_lease(self) -> bool:
         """Become the coordinator as soon as there is none; False when that is not needed any more."""
         while not self._closed():
             holder = runners.lease(self._db, self._post.workflow_id)
+            if holder is not None and (holder.epoch, holder.pid) == (self._epoch, os.getpid()):
+                return True  # it is ours still: we were only kept from writing
             if holder is None or holder.released_at is not None or self._peers.is_dead(holder, holder.beat):
                 with self._db.write("take lease"):
                     if runners.lease(self._db, self._post.workflow_id) == holder:
@@ -83,6 +100,7 @@ class Coordinator:
                             pid=pid,
                             pid_start=machine.start_of(pid) or 0,
                         )
+                        faults.reach("coordinator.leased")
                         return True
                 continue
             if self._inbox.wait(0.2) is not None:
@@ -106,10 +124,11 @@ class Coordinator:
                 drawn, gathered = version, now
                 self._unblock_all()
                 if close(self._db, self._post.workflow_id, self._post.run_id, at=clock.now()):
+                    faults.reach("coordinator.closed")
                     break
             if self._inbox.wait(self._pause.next_s()) is not None:
                 break
-        with self._db.write("renew lease"):
+        with self._db.write("release lease"):
             runners.release_lease(
                 self._db,
                 self._post.workflow_id,
@@ -132,7 +151,7 @@ class Coordinator:
 
     def _watch(self) -> None:
         """Show that we live, and take back the work of runners that do not."""
-        with self._db.write("release lease"):
+        with self._db.write("renew lease"):
             if not runners.renew_lease(self._db, self._post.workflow_id, self._epoch, cpu_s=self._cpu_since()):
                 raise Deposed("another coordinator has taken over this workflow")
         for runner in runners.alive(self._db, self._post.workflow_id):
@@ -147,23 +166,3 @@ class Coordinator:
         used = time.process_time()
         since, self._cpu_s = used - self._cpu_s, used
         return since
-
-
-class Peers:
-    """Judges whether other processes live: on this machine by asking, on others by their beat and our own clock."""
-
-    def __init__(self) -> None:
-        self._boot_id = machine.boot_id()
-        self._beats: dict[tuple[str, int, int], tuple[int, float]] = {}
-
-    def is_dead(self, peer: RunnerRow | LeaseRow, beat: int) -> bool:
-        """Whether this peer is certainly gone, or has been silent for the lease."""
-        if peer.boot_id == self._boot_id:
-            return not machine.is_alive(peer.pid, peer.pid_start)
-        key = (peer.boot_id, peer.pid, peer.pid_start)
-        now = clock.monotonic()
-        last, since = self._beats.get(key, (-1, now))
-        if beat != last:
-            self._beats[key] = (beat, now)
-            return False
-        return now - since > LEASE_S

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import psutil
 
+from torc_local.ground import clock
+
 
 class Machine(NamedTuple):
     """What a runner's node row says."""
@@ -61,6 +63,11 @@ def start_of(pid: int) -> int | None:
     # The name in parentheses may contain anything, so fields are counted after its end (proc(5)).
     fields = text[text.rindex(")") + 2 :].split()
     return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def started(ticks: int) -> float:
+    """The UTC time of a process's start, given in clock ticks after boot."""
+    return clock.utc(ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def is_alive(pid: int, pid_start: int) -> bool:

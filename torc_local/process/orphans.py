@@ -7,6 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from torc_local.process import machine
+
+#: A process that started this close to when a job is on record to have started is that job.
+_SAME_START_S = 2.0
+
 
 def end_all(belongs: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int:
     """Kill every process of ours whose environment satisfies ``belongs``; how many there were.
@@ -30,6 +35,41 @@ def end_all(belongs: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int
         time.sleep(0.002)
 
 
+def end_strays(root: int, workers: set[int], spared: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int:
+    """Kill what ``root`` has adopted, with everything below it, until nothing is left; how many there were.
+
+    Adopted is what is below ``root`` and not below one of its ``workers``: what the jobs of dead workers left, whatever
+    they did to their environment. ``spared`` are processes with an environment that a live worker gave them: a job of
+    it has ended, and left them behind.
+    """
+    killed: set[int] = set()
+    until = time.monotonic() + patience_s
+    while True:
+        found = [pid for pid in _below(root, workers) if not spared(_environment(pid))]
+        if not found or time.monotonic() > until:
+            return len(killed)
+        for kind in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in found:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, kind)
+        killed.update(found)
+        reap_adopted(workers)
+        time.sleep(0.002)
+
+
+def end_group(leader: int, started_at: float) -> bool:
+    """Kill the process group of a job by the pid on record, unless that pid is a later process's; whether it was there.
+
+    For jobs that cleared their environment and whose runner and supervisor are both gone.
+    """
+    ticks = machine.start_of(leader)
+    if ticks is None or abs(machine.started(ticks) - started_at) > _SAME_START_S:
+        return False
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    return True
+
+
 def with_entry(name: str, value: str) -> Callable[[bytes], bool]:
     """For ``end_all``: processes with exactly this variable in their environment."""
     entry = f"{name}={value}".encode()
@@ -37,15 +77,23 @@ def with_entry(name: str, value: str) -> Callable[[bytes], bool]:
 
 
 def descendants(root: int) -> list[int]:
-    """All processes below ``root``."""
+    """All processes below ``root``; not those that have ended."""
+    return _below(root, set())
+
+
+def _below(root: int, leave_out: set[int]) -> list[int]:
+    """All processes below ``root``, without ``leave_out`` and what is below them."""
     children: dict[int, list[int]] = {}
     for pid in _ours():
         with suppress(OSError, ValueError):
             text = Path(f"/proc/{pid}/stat").read_text("latin-1")
-            children.setdefault(int(text[text.rindex(")") + 2 :].split()[1]), []).append(pid)
+            fields = text[text.rindex(")") + 2 :].split()
+            # A zombie with more than one thread lives: only its first thread has ended.
+            if fields[0] not in ("Z", "X") or int(fields[17]) > 1:
+                children.setdefault(int(fields[1]), []).append(pid)
     found, todo = [], [root]
     while todo:
-        below = children.get(todo.pop(), [])
+        below = [pid for pid in children.get(todo.pop(), []) if pid not in leave_out]
         found += below
         todo += below
     return found

@@ -6,7 +6,7 @@ from torc_local.engine.reclaim import Reclaimed, reclaim
 from torc_local.ground import clock
 from torc_local.process import machine, orphans
 from torc_local.process.spawn import RUNNER_VARIABLE
-from torc_local.store import checking, meta, runners
+from torc_local.store import checking, meta, reclaiming, runners
 from torc_local.store.database import Database
 from torc_local.store.runners import RunnerRow
 
@@ -16,9 +16,16 @@ def recover(db: Database, runner: RunnerRow, *, why: str) -> Reclaimed | None:
 
     The order matters: a job must not run again while its last attempt still writes.
     """
-    if runner.boot_id == machine.boot_id():
-        orphans.end_all(orphans.with_entry(RUNNER_VARIABLE, f"{meta.token(db)}.{runner.id}"))
+    end_leftovers(db, runner)
     return reclaim(db, runner, why=why, at=clock.now())
+
+
+def end_leftovers(db: Database, runner: RunnerRow) -> None:
+    """End what jobs of a dead runner of this machine left running."""
+    if runner.boot_id == machine.boot_id():
+        for pid, started_at in reclaiming.running_of(db, runner.id):
+            orphans.end_group(pid, started_at)
+        orphans.end_all(orphans.with_entry(RUNNER_VARIABLE, f"{meta.token(db)}.{runner.id}"))
 
 
 class Recovered(NamedTuple):

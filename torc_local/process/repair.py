@@ -24,9 +24,8 @@ import apsw
 from torc_local.engine.reclaim import MOST_LOSSES
 from torc_local.ground import clock
 from torc_local.ground.errors import StateError
-from torc_local.process import machine, orphans
-from torc_local.process.spawn import RUNNER_VARIABLE
-from torc_local.store import checking, invariants, mending, meta, missing, opening, reclaiming, runners, workflows
+from torc_local.process import recovery
+from torc_local.store import checking, invariants, mending, missing, opening, reclaiming, runners, workflows
 from torc_local.store.database import Database
 from torc_local.store.salvage import Salvaged, salvage
 
@@ -152,8 +151,6 @@ def _mend(db: Database, known: dict[int, missing.Named]) -> Repaired:
 
 def _end_leftovers(db: Database) -> None:
     """End what jobs of dead runners left running: a job must not run again beside its last attempt."""
-    boot, token = machine.boot_id(), meta.token(db)
     for workflow in workflows.list_all(db):
         for runner in runners.alive(db, workflow.id):
-            if runner.boot_id == boot:
-                orphans.end_all(orphans.with_entry(RUNNER_VARIABLE, f"{token}.{runner.id}"))
+            recovery.end_leftovers(db, runner)

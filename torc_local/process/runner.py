@@ -6,18 +6,20 @@ with a transaction open.
 Crash table: what a SIGKILL of the runner leaves at each moment (ground/faults.py), and what happens to the job. Jobs
 are claimed in batches, so "claimed and not started" is the rule and costs nothing.
 
-    moment            on record            afterwards
-    runner.claimed    pending              ready again; it had not started
-    runner.spawned    pending (or running  its processes are ended, then it is ready again. It may have done part of
-                      when it is long)     its work: window 1 in which a started job runs again
-    runner.reaped     pending or running   ready again. It had ended and nobody knows: window 2
-    runner.settled    its final state      nothing; it never runs again in this run
+    moment             on record            afterwards
+    runner.registered  nothing of a job     its row is closed
+    runner.claimed     pending              ready again; it had not started
+    runner.spawned     pending (or running  its processes are ended, then it is ready again. It may have done part of
+                       when it is long)     its work: window 1 in which a started job runs again
+    runner.reaped      pending or running   ready again. It had ended and nobody knows: window 2
+    runner.settled     its final state      nothing; it never runs again in this run
 
 A runner that was only stopped for too long finds itself fenced at its next transaction, ends its children and leaves.
 """
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,15 +27,18 @@ from torc_local.engine.batch import BatchPolicy
 from torc_local.engine.turn import INTERRUPTED, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
-from torc_local.process import orphans, segments, spawn
+from torc_local.process import backlog, orphans, peers, segments, spawn
+from torc_local.process.backlog import Backlog
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
 from torc_local.process.metrics import RunnerMetrics
 from torc_local.process.pause import Pause
 from torc_local.process.queue_only import QueueOnly
+from torc_local.process.room import NoRoom
 from torc_local.process.slots import Slots
-from torc_local.store import jobs, runners, workflows
-from torc_local.store.database import Database
+from torc_local.store import events, jobs, runners, workflows
+from torc_local.store.database import DISK_ERRORS, Database
+from torc_local.store.opening import translated
 
 #: How often a runner that has nothing to say shows that it lives.
 BEAT_S = 5.0
@@ -66,7 +71,7 @@ class Setup(NamedTuple):
 class Runner:
     """The loop of one runner process."""
 
-    def __init__(self, db: Database, setup: Setup) -> None:
+    def __init__(self, db: Database, setup: Setup, say: Callable[[str], None]) -> None:
         self._db = db
         self._setup = setup
         self._place = segments.directory(setup.output_dir)
@@ -76,6 +81,7 @@ class Runner:
         self._slots = hands(self._me, setup.slots, self._spawner(), self._open_segment)
         self._policy = BatchPolicy(setup.most_at_once)
         self._metrics = RunnerMetrics(db.stats)
+        self._backlog = Backlog(setup.db_path, say)
         self._pause = Pause()
         self._seen_version = -1  # data_version when there was nothing to claim
         self._counted_version = -1  # data_version when something was left to wait for
@@ -98,10 +104,11 @@ class Runner:
             if not self._stopping and self._slots.free() and self._take_work():
                 continue
             if not self._slots.busy:
-                if self._stopping:
+                if self._stopping and not self._backlog.must_wait(clock.monotonic()):
                     self._turn(claim=False, give_back_all=True)
-                    return "stopped"
-                if self._nothing_left():
+                    if self._backlog.since is None:
+                        return "stopped"
+                elif self._backlog.since is None and self._nothing_left():
                     return "finished"
             self._wait()
 
@@ -116,9 +123,15 @@ class Runner:
             self._told(kind)
         now = clock.monotonic()
         self._meet_deadlines(now)
-        if now >= self._slots.next_due(self._policy.horizon_s) or now - self._turned >= BEAT_S:
+        if self._backlog.must_wait(now):
+            pass
+        elif (
+            now >= self._slots.next_due(self._policy.horizon_s)
+            or now - self._turned >= BEAT_S
+            or self._backlog.since is not None
+        ):
             self._turn(claim=False)
-        elif now - self._looked >= LOOK_S:
+        if now - self._looked >= LOOK_S:
             self._looked = now
             if self._slots.ending is None and jobs.standing(self._db, self._me.workflow_id).is_canceled:
                 self._cancel()
@@ -126,9 +139,14 @@ class Runner:
     def _due(self) -> float:
         """When to wake if nothing happens (monotonic)."""
         now = clock.monotonic()
-        due = min(now + LOOK_S, self._slots.next_due(self._policy.horizon_s))
-        if not self._stopping and self._slots.free():
-            due = min(due, now + self._pause.next_s())
+        due = now + LOOK_S
+        retry = self._backlog.next_try()
+        if retry is not None:
+            due = min(due, retry)
+        else:
+            due = min(due, self._slots.next_due(self._policy.horizon_s))
+            if not self._stopping and self._slots.free():
+                due = min(due, now + self._pause.next_s())
         for moment in (self._end_at, self._insist_at):
             if moment is not None:
                 due = min(due, moment)
@@ -170,6 +188,8 @@ class Runner:
 
     def _take_work(self) -> bool:
         """Record what ended and claim for the free slots; whether anything was claimed."""
+        if self._backlog.must_wait(clock.monotonic()):
+            return False
         version = self._db.data_version
         if not self._slots.has_results:
             # Nothing to record: look before taking the lock. The version was read before the question is asked, so
@@ -192,27 +212,44 @@ class Runner:
         return False
 
     def _turn(self, *, claim: bool, give_back_all: bool = False) -> bool:
-        """One transaction; whether any job was claimed."""
+        """One transaction; whether any job was claimed.
+
+        Where the disk is in trouble nothing is claimed, what there was to say is kept, and it is tried again later.
+        """
         now = clock.monotonic()
         horizon_s = self._policy.horizon_s
         free = self._slots.free() if claim else []
         held = self._slots.held()
-        results, marked = self._slots.take_results(self._policy.saw_job)
+        self._backlog.add(
+            *self._slots.take_results(self._policy.saw_job),
+            self._slots.take_unstarted(horizon_s, everything=give_back_all),
+        )
+        marks = self._slots.mark_long(horizon_s)
         noting = self._metrics.due(now)
         if noting:
             self._policy.slots_alive = runners.slots_alive(self._db, self._me.workflow_id)
         wish = Wish(
-            results=results,
-            marked=marked,
-            marks=self._slots.mark_long(horizon_s),
-            give_back=self._slots.take_unstarted(horizon_s, everything=give_back_all),
+            results=self._backlog.results,
+            marked=self._backlog.marked,
+            marks=marks,
+            give_back=self._backlog.give_back,
             held=held,
             slots=len(free),
             per_slot=self._policy.per_slot,
             metrics=self._metrics.figures(now, self._slots.ended) if noting else None,
         )
-        done = turn(self._db, self._me, wish, at=clock.utc(now))
+        try:
+            done = turn(self._db, self._me, wish, at=clock.utc(now))
+        except DISK_ERRORS as error:
+            self._slots.unmark(marks)
+            patience_s = INSIST_S if self._stopping else backlog.PATIENCE_S
+            self._backlog.failed(error, busy=self._slots.busy, patience_s=patience_s)
+            return False
         self._turned = clock.monotonic()
+        self._slots.claims_hold_until = self._turned + peers.LEASE_S / 2
+        waited_s = self._backlog.told()
+        if waited_s is not None:
+            self._recovered(waited_s)
         self._counted_version = -1  # our own commits do not change what we see as data_version
         self._policy.saw_transaction(self._db.stats.last_held_s)
         self._metrics.turned(settled=done.settled, claimed=len(done.batches))
@@ -225,6 +262,12 @@ class Runner:
             self._slots.assign(slot, batch, needed)
         self._pause.reset()
         return True
+
+    def _recovered(self, waited_s: float) -> None:
+        self._seen_version = -1  # we have not looked at what there is for a while
+        with self._db.write("event"):
+            message = f"runner {self._me.runner_id} can record again, after {waited_s:.0f} s; nothing was lost"
+            events.record(self._db, self._me.workflow_id, at=clock.now(), kind="disk_recovered", message=message)
 
     def _nothing_left(self) -> bool:
         """Whether no job of the workflow can still come to this runner."""
@@ -272,8 +315,13 @@ class Runner:
         )
         path, base = opened.path.resolve(), self._setup.db_path.resolve().parent
         shown = path.relative_to(base) if path.is_relative_to(base) else path
-        with self._db.write("add segment"):
-            return opened, runners.add_segment(self._db, self._me.runner_id, str(shown))
+        try:
+            with self._db.write("add segment"):
+                return opened, runners.add_segment(self._db, self._me.runner_id, str(shown))
+        except DISK_ERRORS as error:
+            opened.remove()
+            known = translated(error, self._setup.db_path)
+            raise NoRoom(str(known), hint=getattr(known, "hint", None)) from error
 
 
 def _register(db: Database, setup: Setup) -> Me:
@@ -289,4 +337,5 @@ def _register(db: Database, setup: Setup) -> Me:
             slots=setup.slots,
             at=clock.now(),
         )
+    faults.reach("runner.registered")
     return Me(setup.workflow_id, setup.run_id, runner_id, setup.node_id, setup.by_resources)

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torc_local.ground.errors import StateError
+from torc_local.process.room import NO_ROOM, NoRoom
 
 #: A segment is closed when one of its files is larger.
 LARGE_BYTES = 256 * 1024 * 1024
 
+_SUFFIXES = (".out", ".err")
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -33,6 +35,12 @@ class Segment(NamedTuple):
         """Close our ends; children that still write keep theirs."""
         os.close(self.stdout)
         os.close(self.stderr)
+
+    def remove(self) -> None:
+        """Close and delete files that nobody has written to."""
+        self.close()
+        for suffix in _SUFFIXES:
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
 
 def directory(output_dir: Path) -> Path:
@@ -54,10 +62,12 @@ def open_segment(place: Path, hostname: str, token: str, runner_id: int, slot: i
     path = place / f"{node}-{token[:6]}-{runner_id}-{slot}.{number:03d}"
     opened: list[int] = []
     try:
-        for suffix in (".out", ".err"):
+        for suffix in _SUFFIXES:
             opened.append(os.open(f"{path}{suffix}", _FLAGS, 0o600))  # noqa: PERF401 - closed one by one on error
     except OSError as error:
-        for fd in opened:
+        for fd, suffix in zip(opened, _SUFFIXES, strict=False):
             os.close(fd)
-        raise StateError(f"cannot write job output to {path}: {os.strerror(error.errno or 0).lower()}") from None
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        kind = NoRoom if error.errno in NO_ROOM else StateError
+        raise kind(f"cannot write job output to {path}: {os.strerror(error.errno or 0).lower()}") from None
     return Segment(path, *opened)

@@ -18,6 +18,7 @@ from torc_local.engine.turn import INTERRUPTED, Me
 from torc_local.ground import clock, faults
 from torc_local.process import segments, spawn
 from torc_local.process.inbox import Inbox
+from torc_local.process.room import NoRoom
 from torc_local.process.spawn import Task
 from torc_local.store.jobs import Claim, Mark, Result
 from torc_local.store.runners import Held
@@ -88,6 +89,7 @@ class Slots:
         self._ended: list[_Ended] = []
         self._waiting: list[Slot] = []  # for room on this machine
         self._waiting_since = 0.0  # 0.0: the last start succeeded
+        self.claims_hold_until = _NEVER  # no job is started after this moment (monotonic), until the runner was heard
         self.ending: str | None = None  # set when jobs are being ended by us: the status of their attempts
         self.ended = 0  # children so far
 
@@ -137,15 +139,15 @@ class Slots:
         self._start(slot)
 
     def _start(self, slot: Slot) -> None:
-        if slot.files is None:
-            slot.number += 1
-            slot.files, slot.segment_id = self._open_segment(slot.index, slot.number)
-            slot.ends = slot.files.ends()
-        slot.starts = slot.ends
         slot.began = clock.monotonic()
         try:
+            if slot.files is None:
+                slot.number += 1
+                slot.files, slot.segment_id = self._open_segment(slot.index, slot.number)
+                slot.ends = slot.files.ends()
+            slot.starts = slot.ends
             slot.pid = pid = self._spawner.spawn(slot.queue[0], slot.files)
-        except spawn.NoRoom:
+        except NoRoom:
             self._wait_for_room(slot)
             return
         slot.task = slot.queue.popleft()
@@ -189,7 +191,11 @@ class Slots:
                 return kind
 
     def _reap(self) -> bool:
-        """Collect the children that have ended and start the next of their batches; whether a slot became free."""
+        """Collect the children that have ended and start the next of their batches; whether a slot became free.
+
+        After a long silence, in which others may have taken what we claimed, nothing is started: a slot with jobs and
+        no child becomes due, and the runner is heard first.
+        """
         any_free = False
         children = self._children
         while children:
@@ -217,7 +223,7 @@ class Slots:
                 if self.ending is not None:
                     spawn.signal_group(pid, signal.SIGKILL)
                 self._close_files(slot)
-            if slot.queue:
+            if slot.queue and now < self.claims_hold_until:
                 self._start(slot)
             else:
                 any_free = True
@@ -282,6 +288,13 @@ class Slots:
                 at = clock.utc(slot.began)
                 marks.append(Mark(claim.id, claim.attempt_id, slot.pid, at, slot.segment_id, *slot.starts))
         return marks
+
+    def unmark(self, marks: Sequence[Mark]) -> None:
+        """Forget that these children were marked: it could not be recorded."""
+        jobs = {mark.job_id for mark in marks}
+        for slot in self._slots:
+            if slot.task is not None and slot.task.claim.id in jobs:
+                slot.marked = False
 
     def take_unstarted(self, horizon_s: float, *, everything: bool) -> list[int]:
         """Take jobs off slots whose batch lasts too long (or off all), to be given back; their ids."""

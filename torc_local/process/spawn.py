@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from torc_local.ground.errors import StateError
 from torc_local.process.command import LONGEST_ARGUMENT, Argv, Interpreter
+from torc_local.process.room import NO_ROOM, NoRoom
 from torc_local.process.segments import Segment
 from torc_local.store.jobs import Claim
 
@@ -18,13 +19,9 @@ TOKEN_VARIABLE = "TORC_LOCAL_TOKEN"  # noqa: S105 - not a secret
 RUNNER_VARIABLE = "TORC_LOCAL_RUNNER"
 _TOKEN = TOKEN_VARIABLE.encode()
 
-# There is no room for another process. All else is about the file, and bash knows what to do or what to say about it:
-# a script without its first line, a program that is just being written, more words than the kernel takes.
-_NO_ROOM = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-
-
-class NoRoom(StateError):  # noqa: N818 - named after what is missing
-    """This machine cannot start another process now; it may soon."""
+# All else is about the file, and bash knows what to do or what to say about it: a script without its first line, a
+# program that is just being written, more words than the kernel takes.
+_NO_ROOM = NO_ROOM - {errno.ENOSPC, errno.EDQUOT}
 
 
 class Task(NamedTuple):

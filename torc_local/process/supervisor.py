@@ -6,8 +6,11 @@ before the jobs are given to others. It forks only while it holds no connection 
 Crash table: what a SIGKILL leaves (ground/faults.py).
 
     moment              on record              afterwards
+    supervisor.begun    an open run            the next `run` finds nobody at work on it and goes on
     supervisor.forked   whatever the           runners and coordinator get a signal from the kernel, end their jobs,
                         runners have written   give back what they hold; the next `run` finds nobody and goes on
+    supervisor.buried   a dead runner's jobs   the same
+                        are ready again
 """
 
 import gc
@@ -21,19 +24,24 @@ from torc_local.engine.begin import How, begin
 from torc_local.ground import clock, faults
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
-from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments
+from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments, spawn
 from torc_local.process.coordinator import Post
 from torc_local.process.inbox import Inbox, heeded
+from torc_local.process.peers import Peers
 from torc_local.process.plan import Options
 from torc_local.process.recovery import recover, recover_dead
 from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
 from torc_local.process.workers import run_coordinator, run_runner
-from torc_local.store import events, opening, runners, workflows
+from torc_local.store import events, meta, opening, runners, workflows
 from torc_local.store.database import Database
+from torc_local.store.runners import LeaseRow, RunnerRow
 
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
+
+#: How often our own workers are watched for silence.
+WATCH_S = 2.0
 
 #: Processes that died this often (times runners) while nothing got done are not started again.
 _MOST_DEATHS = 5
@@ -53,6 +61,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
         recovered = recover_dead(db, workflow_id)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
+        faults.reach("supervisor.begun")
         setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)
         info = info._replace(**recovered._asdict())
         watcher.started(info)
@@ -103,6 +112,8 @@ class _Supervisor:
         self._stop_count = 0
         self._insist_at: float | None = None
         self._trouble: ExitCode | None = None
+        self._peers = Peers()
+        self._watched = self._began
         self._explanations: list[str] = []
 
     def main(self) -> ExitCode:
@@ -189,15 +200,34 @@ class _Supervisor:
             # What is blocked would stay so, and runners would wait for it.
             self._signal_runners(signal.SIGTERM)
             self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
-        workers = {process.pid for process in [*self._runners, self._coordinator] if process is not None}
-        orphans.reap_adopted({pid for pid in workers if pid is not None})
+        orphans.reap_adopted(self._workers())
 
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
         db = self._db()
-        for row in runners.alive(db, self._info.workflow_id):
-            if row.pid == process.pid and row.node_id == self._setups[0].node_id:
+        self._end_strays(db)
+        for row in self._ours(db):
+            if row.pid == process.pid:
                 recover(db, row, why=_death(process.exitcode))
+        faults.reach("supervisor.buried")
+
+    def _end_strays(self, db: Database) -> None:
+        """End what we were given by the kernel, except what jobs of runners that live have left behind."""
+        workers = self._workers()
+        alive = [row.id for row in self._ours(db) if row.pid in workers]
+        entries = [f"{spawn.RUNNER_VARIABLE}={meta.token(db)}.{number}".encode() for number in alive]
+        orphans.end_strays(
+            os.getpid(), workers, lambda environment: any(entry in environment.split(b"\0") for entry in entries)
+        )
+
+    def _ours(self, db: Database) -> list[RunnerRow]:
+        """The rows of our runners that are open; also of those that have just died."""
+        here = self._setups[0].node_id
+        return [row for row in runners.alive(db, self._info.workflow_id) if row.node_id == here]
+
+    def _workers(self) -> set[int]:
+        """Pids of the runners and the coordinator that have not been collected."""
+        return {process.pid for process in [*self._runners, self._coordinator] if process is not None and process.pid}
 
     def _may_restart(self) -> bool:
         """Whether a dead process gets a successor: not when they die again and again while nothing gets done."""
@@ -264,6 +294,26 @@ class _Supervisor:
         if self._insist_at is not None and clock.monotonic() > self._insist_at:
             # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
             self._signal_runners(signal.SIGKILL)
+        if self._stop_count == 0 and clock.monotonic() - self._watched >= WATCH_S:
+            self._watched = clock.monotonic()
+            self._kill_silent(db)
+
+    def _kill_silent(self, db: Database) -> None:
+        """Kill workers of ours that live and do nothing: stopped by somebody, or hanging in the kernel.
+
+        As dead ones they are replaced, and their jobs given to others, if a coordinator has not done so already.
+        """
+        workers = self._workers()
+        lease = runners.lease(db, self._info.workflow_id)
+        peers: list[RunnerRow | LeaseRow] = [*self._ours(db)]
+        if lease is not None and lease.released_at is None:
+            peers.append(lease)
+        for peer in peers:
+            if peer.pid in workers and self._peers.is_dead(peer, peer.beat):
+                os.kill(peer.pid, signal.SIGKILL)
+        for gone in runners.lost(db, self._info.workflow_id, self._info.run_id, self._setups[0].node_id):
+            if gone.pid in workers and machine.is_alive(gone.pid, gone.pid_start):
+                os.kill(gone.pid, signal.SIGKILL)
 
     def _tell_events(self, db: Database) -> None:
         while new := events.since(db, self._info.workflow_id, self._last_event):

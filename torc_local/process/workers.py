@@ -23,11 +23,11 @@ def run_runner(setup: Setup, parent: int) -> None:
     """Be a runner; does not return."""
     # QUIT, not TERM: without its supervisor a runner ends its jobs at once and gives back what it holds.
     kernel.die_with_parent(parent, signal.SIGQUIT)
-    _be(setup.db_path, setup.workflow_id, lambda db: _runner(db, setup, parent), turnstile=setup.turnstile)
+    _be(setup.db_path, setup.workflow_id, lambda db, say: _runner(db, setup, parent, say), turnstile=setup.turnstile)
 
 
-def _runner(db: Database, setup: Setup, parent: int) -> None:
-    runner = Runner(db, setup)
+def _runner(db: Database, setup: Setup, parent: int, say: Callable[[str], None]) -> None:
+    runner = Runner(db, setup, say)
     reason = "failed"
     try:
         reason = runner.main()
@@ -35,7 +35,7 @@ def _runner(db: Database, setup: Setup, parent: int) -> None:
         reason = "lost"  # written by who declared us dead; closing again changes nothing
         raise
     finally:
-        if os.getppid() != parent:
+        if reason == "lost" or os.getppid() != parent:
             runner.end_leftovers()
         if reason != "failed":
             runner.close(reason)
@@ -44,10 +44,12 @@ def _runner(db: Database, setup: Setup, parent: int) -> None:
 def run_coordinator(db_path: Path, post: Post, parent: int, *, turnstile: bool) -> None:
     """Be the coordinator, or stand by for it; does not return."""
     kernel.die_with_parent(parent, signal.SIGTERM)
-    _be(db_path, post.workflow_id, lambda db: Coordinator(db, post).main(), turnstile=turnstile)
+    _be(db_path, post.workflow_id, lambda db, say: Coordinator(db, post, say).main(), turnstile=turnstile)
 
 
-def _be(db_path: Path, workflow_id: int, work: Callable[[Database], None], *, turnstile: bool) -> None:
+def _be(
+    db_path: Path, workflow_id: int, work: Callable[[Database, Callable[[str], None]], None], *, turnstile: bool
+) -> None:
     # Out of the terminal's foreground group, so that Ctrl-C reaches the supervisor alone. A job is born into its
     # runner's group and leaves it an instant later: in that instant the signal would kill it.
     os.setpgid(0, 0)
@@ -56,7 +58,7 @@ def _be(db_path: Path, workflow_id: int, work: Callable[[Database], None], *, tu
     try:
         with opening.open_existing(db_path, turnstile=turnstile) as db:
             try:
-                work(db)
+                work(db, lambda message: _say(console, message, None))
             except TorcLocalError as error:
                 _note(db, workflow_id, error.message, console)
                 raise

@@ -19,6 +19,9 @@ from torc_local.ground.errors import StateError
 from torc_local.ground.histogram import Histogram
 from torc_local.store.turnstile import Turnstile
 
+#: What a full or failing disk makes of a statement. The transaction was rolled back; it may be tried again.
+DISK_ERRORS = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)
+
 #: How long a writer waits for the lock before it calls it trouble. Far longer than any transaction of ours.
 LOCK_PATIENCE_S = 60.0
 

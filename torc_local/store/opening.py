@@ -275,7 +275,7 @@ def _translated(error: BaseException, path: Path) -> BaseException:
             return error
 
 
-def translated(error: apsw.Error, path: Path) -> BaseException:
+def translated(error: BaseException, path: Path) -> BaseException:
     """What the command line shows for an SQLite error; the error itself when we have no better words."""
     return _translated(error, path)
 

@@ -14,6 +14,13 @@ class Back(NamedTuple):
     losses: int
 
 
+class Running(NamedTuple):
+    """A job on record as running: its process group, and when it started (UTC)."""
+
+    pid: int
+    started_at: float
+
+
 class _Id(NamedTuple):
     id: int
 
@@ -33,6 +40,13 @@ _LOST_ATTEMPTS = action(
     " FROM job j LEFT JOIN running s ON s.job_id = j.id WHERE j.runner_id = ?1 AND j.status = 'running'",
     hot=True,
 )
+_RUNNING_OF = statement(
+    "running_of_runner",
+    "SELECT s.pid, s.started_at FROM job j JOIN running s ON s.job_id = j.id"
+    " WHERE j.runner_id = ? AND j.status = 'running'",
+    Running._make,
+    hot=True,
+)
 _DROP_RUNNING = action(
     "running_delete_of_runner",
     "DELETE FROM running WHERE job_id IN (SELECT id FROM job WHERE runner_id = ? AND status = 'running')",
@@ -47,6 +61,11 @@ _RUNNING = statement(
     Back._make,
     hot=True,
 )
+
+
+def running_of(db: Database, runner_id: int) -> list[Running]:
+    """The running jobs of a runner, as far as they are on record: those that outlast a batch."""
+    return _RUNNING_OF.rows(db, (runner_id,))
 
 
 def reclaim_pending(db: Database, runner_id: int) -> int:

@@ -75,6 +75,13 @@ class Metrics(NamedTuple):
     write_figures: str
 
 
+class Lost(NamedTuple):
+    """The process of a runner that was declared dead."""
+
+    pid: int
+    pid_start: int
+
+
 class _Id(NamedTuple):
     id: int
 
@@ -191,6 +198,18 @@ _ALIVE = statement(
 def alive(db: Database, workflow_id: int) -> list[RunnerRow]:
     """Runners of a workflow that have not ended as far as the database knows."""
     return _ALIVE.rows(db, (workflow_id,))
+
+
+_LOST = statement(
+    "runner_lost_list",
+    "SELECT pid, pid_start FROM runner WHERE workflow_id = ? AND run_id = ? AND node_id = ? AND end_reason = 'lost'",
+    Lost._make,
+)
+
+
+def lost(db: Database, workflow_id: int, run_id: int, node_id: int) -> list[Lost]:
+    """Processes of one node that were declared dead in a run; some may live."""
+    return _LOST.rows(db, (workflow_id, run_id, node_id))
 
 
 _SLOTS = statement(

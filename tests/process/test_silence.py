@@ -1,0 +1,155 @@
+"""Processes that live and do nothing: stopped by somebody, or cut off. Their work goes on elsewhere, theirs is void."""
+
+import os
+import signal
+
+import pytest
+
+from tests.process.running import finished, wait_for
+from torc_local.process import machine
+
+ELSEWHERE = "UPDATE node SET boot_id = 'machine:boot:namespace'"
+
+
+def jobs(place, length="0.05", count=40):
+    place.write(
+        {
+            "name": "j{i}",
+            "command": f"echo start-{{i}} >> {place.log}; sleep {length}; echo end-{{i}} >> {place.log}",
+            "parameters": {"i": f"1:{count}"},
+        }
+    )
+
+
+def runner_pids(place):
+    return [pid for (pid,) in place.ask("SELECT pid FROM v_runners WHERE ended_at IS NULL AND pid > 0")]
+
+
+def pid_of_coordinator(place):
+    ((pid,),) = place.query("SELECT pid FROM coordinator")
+    return pid
+
+
+def test_a_stopped_runner_is_replaced_after_its_lease(place):
+    jobs(place)
+    run = place.start(2, "lease=1.2")
+    wait_for(lambda: place.lines().total() > 6)
+    stopped = runner_pids(place)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    done = finished(run)
+    assert done["code"] == 0, done["stderr"]
+    assert done["counts"] == {"completed": 40}
+    assert "runner_lost" in done["stderr"], "it is said"
+
+
+def test_a_stopped_coordinator_is_replaced_after_its_lease(place):
+    place.write(
+        {"name": "a{i}", "command": "sleep 0.05", "parameters": {"i": "1:20"}},
+        {"name": "b{i}", "command": "true", "parameters": {"i": "1:20"}, "depends_on_regexes": ["^a"]},
+    )
+    run = place.start(2, "lease=1.2")
+    wait_for(lambda: place.ask("SELECT 1 FROM v_attempts"))
+    os.kill(pid_of_coordinator(place), signal.SIGSTOP)
+    assert finished(run)["counts"] == {"completed": 40}
+
+
+@pytest.mark.parametrize("seen_as", ["a process of another machine", "a process of this machine"])
+def test_a_runner_stopped_past_its_lease_and_continued_records_nothing_and_ends_its_child(place, seen_as):
+    """Two runs on one database; one is stopped as a whole, as by Ctrl-Z, until the other has taken over its jobs."""
+    jobs(place, length="0.4", count=12)
+    first = place.start(2, "lease=1.5")
+    wait_for(lambda: place.query("SELECT 1 FROM v_jobs WHERE status = 'running'") if place.lines().total() else None)
+    if seen_as == "a process of another machine":
+        place.change(ELSEWHERE)
+    runners = runner_pids(place)
+    workers = [*runners, pid_of_coordinator(place)]
+    for pid in [first.pid, *workers]:
+        os.kill(pid, signal.SIGSTOP)
+    children = set(place.leftovers())
+    assert children
+    second = place.start(2, "lease=1.5")
+    lost = "SELECT count(*) FROM v_runners WHERE end_reason = 'lost'"
+    wait_for(lambda: place.query(lost) == [(2,)], timeout_s=30)
+    before = place.query("SELECT job_id, attempt_id, status, runner_id FROM v_attempts")
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    # Its supervisor is still stopped: nobody but the runner itself can know what to do.
+    wait_for(lambda: not any(machine.start_of(pid) for pid in runners))
+    assert not children & set(place.leftovers())
+    os.kill(first.pid, signal.SIGCONT)
+    assert finished(second)["counts"] == {"completed": 12}
+    done = finished(first)
+    assert done["code"] in (0, 3), done["stderr"]
+    assert "was declared dead" in done["stderr"]
+    after = place.query("SELECT job_id, attempt_id, status, runner_id FROM v_attempts WHERE status <> 'lost'")
+    lost_runners = {number for (number,) in place.query("SELECT runner_id FROM v_runners WHERE end_reason = 'lost'")}
+    recorded_late = [row for row in after if row[3] in lost_runners and row not in before]
+    assert recorded_late == []
+    assert len({(job, attempt) for job, attempt, *_ in after}) == 12
+
+
+def test_a_job_that_hides_dies_with_its_runner(place):
+    """It has cleared its environment and left its session, so that only its parentage tells."""
+    hidden = f"env -i setsid sleep 301 & sleep 0.2; echo started >> {place.log}; sleep 300"
+    place.write({"name": "hides", "command": hidden}, {"name": "other", "command": "true"})
+    run = place.start(1, "grace=0.1")
+    wait_for(lambda: place.lines().total())
+    wait_for(lambda: place.query("SELECT 1 FROM v_jobs WHERE status = 'running'"))
+    (sleeping,) = processes_of("sleep 301")
+    os.kill(runner_pids(place)[0], signal.SIGKILL)
+    wait_for(lambda: place.query("SELECT 1 FROM v_attempts WHERE status = 'lost'"))
+    assert sleeping not in processes_of("sleep 301"), "it was gone before its job was ready again"
+    run.send_signal(signal.SIGTERM)
+    run.communicate()
+    wait_for(lambda: processes_of("sleep 301") == [])
+
+
+def test_a_job_that_cleared_its_environment_is_found_by_the_next_run(place):
+    """Everything above it was killed at once: nothing is left but the number of its process group on record."""
+    place.write({"name": "bare", "command": f"echo started >> {place.log}; exec env -i sleep 302"})
+    run = place.start(1)
+    wait_for(lambda: place.lines().total())
+    wait_for(lambda: place.query("SELECT 1 FROM v_jobs WHERE status = 'running'"))
+    wait_for(lambda: processes_of("sleep 302"))
+    for pid in [run.pid, *runner_pids(place), pid_of_coordinator(place)]:
+        os.kill(pid, signal.SIGKILL)
+    run.communicate()
+    before = processes_of("sleep 302")
+    assert len(before) == 1
+    again = place.start(1, "grace=0.1")
+    wait_for(lambda: place.lines()["started"] == 2)
+    assert not set(before) & set(processes_of("sleep 302"))
+    again.send_signal(signal.SIGTERM)
+    again.communicate()
+
+
+def test_what_a_completed_job_left_behind_is_spared_when_another_runner_dies(place):
+    """It may be a server that later jobs use; it ends with the run."""
+    place.write(
+        {"name": "server", "command": f"setsid sleep 303 & echo up >> {place.log}", "priority": 1},
+        {"name": "j{i}", "command": "sleep 0.5", "parameters": {"i": "1:8"}},
+    )
+    run = place.start(2)
+    wait_for(lambda: place.query("SELECT 1 FROM v_attempts WHERE job_name = 'server'") if place.lines() else None)
+    ((keeper,),) = place.query("SELECT runner_id FROM v_attempts WHERE job_name = 'server'")
+    ((victim,),) = place.query(f"SELECT pid FROM v_runners WHERE runner_id <> {keeper} AND ended_at IS NULL LIMIT 1")
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: place.query("SELECT 1 FROM v_runners WHERE end_reason = 'lost'"))
+    assert len(processes_of("sleep 303")) == 1
+    assert finished(run)["counts"] == {"completed": 9}
+    wait_for(lambda: processes_of("sleep 303") == [])
+
+
+def processes_of(words):
+    """Pids of processes with this command line."""
+    wanted = words.replace(" ", "\0").encode() + b"\0"
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                with open(f"/proc/{entry.name}/cmdline", "rb") as file:  # noqa: PTH123
+                    if file.read() == wanted:
+                        found.append(int(entry.name))
+            except OSError:
+                continue
+    return found

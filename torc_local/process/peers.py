@@ -1,0 +1,46 @@
+"""Whether other processes live: on this machine by asking, everywhere by their beat and our own clock."""
+
+from torc_local.ground import clock
+from torc_local.process import machine
+from torc_local.store.runners import LeaseRow, RunnerRow
+
+#: A peer whose beat has not changed for this long, by the clock of who watches it, is given up.
+LEASE_S = 60.0
+
+#: Between two looks no more than this counts as silence: who was stopped itself has seen nothing of the others.
+MOST_PER_LOOK_S = 5.0
+
+
+class _Seen:
+    __slots__ = ("beat", "looked", "silent_s")
+
+    def __init__(self, beat: int, looked: float) -> None:
+        self.beat = beat
+        self.looked = looked
+        self.silent_s = 0.0
+
+
+class Peers:
+    """The beats that one process has seen of the others."""
+
+    def __init__(self) -> None:
+        self._boot_id = machine.boot_id()
+        self._seen: dict[tuple[str, int, int], _Seen] = {}
+
+    def is_dead(self, peer: RunnerRow | LeaseRow, beat: int) -> bool:
+        """Whether this peer is gone, or has been silent for the lease.
+
+        One that lives on this machine and is silent was stopped, or hangs in the kernel: what it holds is of no use to
+        anybody. When it goes on it finds itself fenced.
+        """
+        if peer.boot_id == self._boot_id and not machine.is_alive(peer.pid, peer.pid_start):
+            return True
+        key = (peer.boot_id, peer.pid, peer.pid_start)
+        now = clock.monotonic()
+        seen = self._seen.get(key)
+        if seen is None or seen.beat != beat:
+            self._seen[key] = _Seen(beat, now)
+            return False
+        seen.silent_s += min(now - seen.looked, MOST_PER_LOOK_S)
+        seen.looked = now
+        return seen.silent_s > LEASE_S
