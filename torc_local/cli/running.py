@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torc_local.cli import answer, changing, place, progress
-from torc_local.ground.errors import ExitCode, InputError, StateError
+from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_memory
 from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
@@ -68,7 +68,11 @@ def run_target(request: Request) -> int:
         retry_failed=request.retry_failed,
     )
     code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
-    _conclude(path, workflow_id, request, code)
+    if code is ExitCode.STATE and not request.as_json:
+        with suppress(TorcLocalError):  # the database may be what is gone, and that was said
+            _conclude(path, workflow_id, request, code)
+    else:
+        _conclude(path, workflow_id, request, code)
     return code
 
 

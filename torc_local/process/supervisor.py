@@ -26,6 +26,7 @@ from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
 from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments, spawn
 from torc_local.process.coordinator import Post
+from torc_local.process.identity import Identity, Trouble
 from torc_local.process.inbox import Inbox, heeded
 from torc_local.process.peers import Peers
 from torc_local.process.plan import Options
@@ -113,6 +114,7 @@ class _Supervisor:
         self._insist_at: float | None = None
         self._trouble: ExitCode | None = None
         self._peers = Peers()
+        self._identity = Identity(db_path)
         self._watched = self._began
         self._explanations: list[str] = []
 
@@ -126,6 +128,7 @@ class _Supervisor:
         finally:
             self._disconnect()
             orphans.kill_descendants(os.getpid())
+            self._identity.leave()
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
@@ -288,6 +291,8 @@ class _Supervisor:
 
     def _look(self) -> None:
         db = self._db()
+        if (trouble := self._identity.look(db)) is not None:
+            self._give_up(trouble)
         self._tell_events(db)
         counts = workflows.counts(db, self._info.workflow_id)
         self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
@@ -297,6 +302,15 @@ class _Supervisor:
         if self._stop_count == 0 and clock.monotonic() - self._watched >= WATCH_S:
             self._watched = clock.monotonic()
             self._kill_silent(db)
+
+    def _give_up(self, trouble: Trouble) -> None:
+        """The file is not ours any more: stop, gently only where that gets anything on record."""
+        self._trouble = ExitCode.STATE
+        self._explanations.append(trouble.message)
+        self._watcher.stopping(trouble.message)
+        self._signal_runners(signal.SIGTERM if trouble.recordable else signal.SIGQUIT)
+        patience_s = (self._options.grace_s if trouble.recordable else 0.0) + 3 * runner.INSIST_S
+        self._insist_at = min(self._insist_at or float("inf"), clock.monotonic() + patience_s)
 
     def _kill_silent(self, db: Database) -> None:
         """Kill workers of ours that live and do nothing: stopped by somebody, or hanging in the kernel.
@@ -352,6 +366,8 @@ class _Supervisor:
         return not unfinished_jobs(workflows.counts(db, self._info.workflow_id))
 
     def _code(self, counts: dict[str, int], *, canceled: bool, too_large: bool) -> ExitCode:
+        if self._identity.trouble is not None:
+            return ExitCode.STATE
         if all_succeeded(counts):
             return ExitCode.OK
         if self._stop_signal is not None:

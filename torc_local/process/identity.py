@@ -1,0 +1,94 @@
+"""Whether the database is still the file that the run began with: somebody may delete, replace or restore it.
+
+SQLite goes on with the file that it has open, whatever its name leads to by now. Jobs would run, and their records go
+where nobody ever finds them, or over a copy that was put back for good reason. So a few times a second the name is
+compared with the file.
+"""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_local.store import meta, opening
+from torc_local.store.database import Database
+
+Key = tuple[int, int]
+
+
+class Trouble(NamedTuple):
+    """What happened to the file; ``recordable`` when what ends from now on still gets on record."""
+
+    message: str
+    recordable: bool
+
+
+class Identity:
+    """Watches one database from the moment it is made. Costs two ``stat`` and one short query at each look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log_path = path.with_name(path.name + "-wal")
+        self._file = _key(path)
+        self._seen: Database | None = None  # the connection that the log belongs to
+        self._log: Key | None = None
+        self._commit_seq = 0
+        self.trouble: Trouble | None = None
+
+    def look(self, db: Database) -> Trouble | None:
+        """What is wrong, the first time that something is; ``db`` is an open connection to the file."""
+        if self.trouble is None:
+            self.trouble = self._look(db)
+            return self.trouble
+        return None
+
+    def _look(self, db: Database) -> Trouble | None:
+        now = _key(self._path)
+        if now is None:
+            what = "was deleted" if self._path.parent.exists() else "was deleted with its directory"
+            return Trouble(f"the database {what} while the run was at work: {self._path}", recordable=False)
+        if now != self._file:
+            return Trouble(
+                f"the database was replaced by another file while the run was at work, and the new one was left alone: "
+                f"{self._path}",
+                recordable=False,
+            )
+        found = meta.get(db)
+        if found.commit_seq < self._commit_seq:
+            return Trouble(
+                f"the database went back in time while the run was at work (a copy was put in its place): {self._path}",
+                recordable=False,
+            )
+        self._commit_seq = found.commit_seq
+        log = _key(self._log_path) if found.journal == opening.WAL else None
+        if self._seen is not db:
+            # While a connection is open, its log stays. Between two of ours the last process may have removed it.
+            self._seen, self._log = db, log
+        elif log != self._log:
+            return Trouble(
+                f"the log of the database was deleted while the run was at work: {self._log_path}; what ended is on "
+                f"record all the same",
+                recordable=True,
+            )
+        return None
+
+    def leave(self) -> None:
+        """Put the log of a file that is gone aside, once all have closed it: SQLite would take it for the new file's.
+
+        It would write over a copy that was put back. Where it was taken for that already, this changes nothing.
+        """
+        if self.trouble is None or self.trouble.recordable or self._log is None or _key(self._log_path) != self._log:
+            return
+        with suppress(OSError):
+            self._log_path.rename(f"{self._log_path}.stale-{time.time_ns()}")
+            self._path.with_name(self._path.name + "-shm").unlink(missing_ok=True)
+
+
+def _key(path: Path) -> Key | None:
+    """Device and inode; None when there is no such file. Nothing is opened: closing it would drop SQLite's locks."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - four times a second
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
