@@ -65,7 +65,7 @@ def test_a_failed_snapshot_leaves_nothing_behind(call, small, here):
 
 
 def test_a_snapshot_beside_sixteen_runners_is_of_one_moment_and_disturbs_nobody(call, here):
-    job = '{name: "j_{i}", command: "true", parameters: {i: "1:2500"}}'
+    job = '{name: "j_{i}", command: "true", parameters: {i: "1:1200"}}'
     last = "{name: last, command: 'true', depends_on_regexes: ['^j_']}"
     (here / "w.yaml").write_text(f"name: w\njobs:\n  - {job}\n  - {last}\n")
     words = [sys.executable, "-m", "torc_local", "run", "w.yaml", "-j", "16", "--runners", "16", "--progress", "none"]
@@ -73,7 +73,7 @@ def test_a_snapshot_beside_sixteen_runners_is_of_one_moment_and_disturbs_nobody(
         wait_for((here / "torc_output" / "stdio").exists)
         wait_for(lambda: call("results", "-f", "json").json["items"])
         taken: list[float] = []
-        while run.poll() is None and len(taken) < 5:
+        while run.poll() is None and len(taken) < 3:
             answer = call("db", "snapshot", f"copy{len(taken)}.db", "-f", "json")
             assert answer.code == 0, answer.err
             taken.append(answer.json["seconds"])

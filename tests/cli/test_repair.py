@@ -89,7 +89,13 @@ DAMAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", DAMAGES)
+#: The others are for the long suite: each of these is of another kind.
+QUICK = {"blockers_match_dependencies", "completion_is_final", "nothing_claimed_at_rest", "everything at once"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.fault) for name in DAMAGES]
+)
 def test_what_is_wrong_is_found_explained_and_mended(call, path, name):
     damage(path, *DAMAGES[name])
     before = call("doctor", "-f", "json")
@@ -205,6 +211,7 @@ def test_of_a_damaged_file_what_can_be_read_goes_into_a_new_one(call, process, l
     assert call("doctor").code == 0
 
 
+@pytest.mark.fault
 def test_when_only_an_index_is_damaged_no_row_is_lost(call, process, large):
     scribble(large, leaves(large, "job_by_name")[0])
     answer = call("doctor", "--repair")

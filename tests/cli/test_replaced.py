@@ -45,6 +45,7 @@ def path_of(here):
     return here / "torc_output" / "torc.db"
 
 
+@pytest.mark.fault
 def test_deleted(run, here):
     path_of(here).unlink()
     assert "the database was deleted while the run was at work: torc_output/torc.db" in ended(run)
@@ -52,6 +53,7 @@ def test_deleted(run, here):
     assert not (here / "torc_output" / "torc.db-wal").exists()
 
 
+@pytest.mark.fault
 def test_deleted_with_its_directory(run, here):
     shutil.rmtree(here / "torc_output")
     assert "the database was deleted with its directory" in ended(run)

@@ -76,4 +76,4 @@ def vacuum(option: Path | None, *, as_json: bool) -> int:
 
 def _bytes(path: Path) -> int:
     """Of the file and its log. Asked by name: opening and closing the file would drop SQLite's locks on it."""
-    return sum(os.stat(one).st_size for one in (path, f"{path}-wal") if os.path.exists(one))  # noqa: PTH110, PTH116
+    return sum(os.stat(one).st_size for one in (path, f"{path.resolve()}-wal") if os.path.exists(one))  # noqa: PTH110, PTH116

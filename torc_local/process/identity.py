@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.ground.errors import StateError
 from torc_local.store import meta, opening
 from torc_local.store.database import Database
 
@@ -29,12 +30,23 @@ class Identity:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log_path = path.with_name(path.name + "-wal")
+        # Beside the file itself, when the path is a link to it.
+        self._log_path = path.resolve().with_name(path.resolve().name + "-wal")
         self._file = _key(path)
         self._seen: Database | None = None  # the connection that the log belongs to
         self._log: Key | None = None
         self._commit_seq = 0
         self.trouble: Trouble | None = None
+
+    def before_opening(self) -> None:
+        """Raise StateError when the path leads to another file by now.
+
+        It must not even be opened: SQLite would take the log beside it, which is the old file's, for its own.
+        """
+        if self.trouble is None:
+            self.trouble = self._look_at_path()
+        if self.trouble is not None and not self.trouble.recordable:
+            raise StateError(self.trouble.message)
 
     def look(self, db: Database) -> Trouble | None:
         """What is wrong, the first time that something is; ``db`` is an open connection to the file."""
@@ -43,7 +55,7 @@ class Identity:
             return self.trouble
         return None
 
-    def _look(self, db: Database) -> Trouble | None:
+    def _look_at_path(self) -> Trouble | None:
         now = _key(self._path)
         if now is None:
             what = "was deleted" if self._path.parent.exists() else "was deleted with its directory"
@@ -54,6 +66,11 @@ class Identity:
                 f"{self._path}",
                 recordable=False,
             )
+        return None
+
+    def _look(self, db: Database) -> Trouble | None:
+        if (trouble := self._look_at_path()) is not None:
+            return trouble
         found = meta.get(db)
         if found.commit_seq < self._commit_seq:
             return Trouble(
@@ -82,7 +99,7 @@ class Identity:
             return
         with suppress(OSError):
             self._log_path.rename(f"{self._log_path}.stale-{time.time_ns()}")
-            self._path.with_name(self._path.name + "-shm").unlink(missing_ok=True)
+            self._log_path.with_name(self._log_path.name[:-4] + "-shm").unlink(missing_ok=True)
 
 
 def _key(path: Path) -> Key | None:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import apsw
 
 from torc_local.engine.reclaim import MOST_LOSSES
-from torc_local.ground import clock
+from torc_local.ground import clock, private
 from torc_local.ground.errors import StateError
 from torc_local.process import recovery
 from torc_local.store import checking, invariants, mending, missing, opening, reclaiming, runners, workflows
@@ -48,6 +48,7 @@ class Repaired(NamedTuple):
 
 def repair(path: Path) -> Repaired:
     """Mend what can be mended. Raises StateError when somebody uses the database, or nothing can be read of it."""
+    private.refuse_trap(path)
     path = path.resolve()  # the file itself is replaced, not a link to it
     with opening.open_alone(path) as db:
         found = checking.kind(checking.structure(db))

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.ground import private
 from torc_local.ground.errors import StateError
 from torc_local.process.room import NO_ROOM, NoRoom
 
@@ -47,7 +48,7 @@ def directory(output_dir: Path) -> Path:
     """The directory of segments, private to its owner; made when it is missing. Raises StateError."""
     place = output_dir / "stdio"
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_own_directory(place)
     except OSError as error:
         raise StateError(
             f"cannot write job output to {place}: {os.strerror(error.errno or 0).lower()}",

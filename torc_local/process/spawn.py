@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.ground import private
 from torc_local.ground.errors import StateError
 from torc_local.process.command import LONGEST_ARGUMENT, Argv, Interpreter
 from torc_local.process.room import NO_ROOM, NoRoom
@@ -119,7 +120,7 @@ class Spawner:
     def _write_script(self, claim: Claim) -> Path:
         path = self._scripts / f"job{claim.id}-{claim.attempt_id}-{os.getpid()}.sh"
         try:
-            self._scripts.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_own_directory(self._scripts)
             # Left over when the claim was given back and came to us again.
             path.unlink(missing_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

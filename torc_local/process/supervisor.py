@@ -157,6 +157,7 @@ class _Supervisor:
                 return
             self._runners[process] = setup
         faults.reach("supervisor.forked")
+        self._mind_file(self._db())
 
     def _start(self, process: ForkProcess) -> bool:
         """Start a process; when this machine has no room for it, those that are there do what they can."""
@@ -281,6 +282,7 @@ class _Supervisor:
     def _db(self) -> Database:
         """Our connection, opened when it is needed first, closed before each fork."""
         if self._connection is None:
+            self._identity.before_opening()
             self._connection = opening.open_existing(self._db_path, turnstile=self._options.turnstile)
         return self._connection
 
@@ -291,8 +293,7 @@ class _Supervisor:
 
     def _look(self) -> None:
         db = self._db()
-        if (trouble := self._identity.look(db)) is not None:
-            self._give_up(trouble)
+        self._mind_file(db)
         self._tell_events(db)
         counts = workflows.counts(db, self._info.workflow_id)
         self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
@@ -302,6 +303,10 @@ class _Supervisor:
         if self._stop_count == 0 and clock.monotonic() - self._watched >= WATCH_S:
             self._watched = clock.monotonic()
             self._kill_silent(db)
+
+    def _mind_file(self, db: Database) -> None:
+        if (trouble := self._identity.look(db)) is not None:
+            self._give_up(trouble)
 
     def _give_up(self, trouble: Trouble) -> None:
         """The file is not ours any more: stop, gently only where that gets anything on record."""

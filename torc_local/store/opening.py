@@ -15,7 +15,7 @@ from pathlib import Path
 import apsw
 
 from torc_local import __version__
-from torc_local.ground import clock
+from torc_local.ground import clock, private
 from torc_local.ground.errors import StateError
 from torc_local.ground.states import MOVES
 from torc_local.store import meta, migrations
@@ -43,16 +43,22 @@ def open_or_create(path: Path, *, turnstile: bool = True, journal: str = WAL) ->
     ``journal`` is one of JOURNALS, and is for a new file: one that exists keeps its own. Raises StateError when the
     place cannot be written or the file is not a database of ours.
     """
+    private.refuse_trap(path)
     if not path.exists():
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_directory(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             if not path.exists():
                 raise StateError(
-                    f"cannot make the database {path}: something that is not a directory is in the way",
+                    f"cannot make the database {path}: a link that leads nowhere is in the way",
                     hint="choose another place with --db PATH or -o DIR",
                 ) from None
+        except NotADirectoryError:
+            raise StateError(
+                f"cannot make the database {path}: something that is not a directory is in the way",
+                hint="choose another place with --db PATH or -o DIR",
+            ) from None
         except OSError as error:
             raise StateError(
                 f"cannot make the database {path}: {_words(error)}", hint="choose another place with --db PATH"
@@ -153,6 +159,7 @@ def _connect(path: Path | str, flags: int) -> apsw.Connection:
 
 
 def _check_file(path: Path) -> None:
+    private.refuse_trap(path)
     try:
         found = path.stat()
     except FileNotFoundError:
