@@ -17,6 +17,7 @@ import gc
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     segments.directory(options.output_dir)
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
         recover_dead(db, workflow_id)
+        _keep_order(db, workflow_id)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
         faults.reach("supervisor.begun")
         setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)
@@ -72,6 +74,15 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
         last_event = events.last_id(db, workflow_id)
         _name_too_large(db, workflow_id, setups[0])
     return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event).main()
+
+
+def _keep_order(db: Database, workflow_id: int) -> None:
+    """Go on with an open run where its records end, even when the clock was set back since."""
+    run = workflows.newest_run(db, workflow_id)
+    if run is not None and run.ended_at is None:
+        latest = workflows.latest_record(db, workflow_id, run.run_id)
+        if latest is not None:
+            clock.not_before(latest)
 
 
 def _name_too_large(db: Database, workflow_id: int, setup: Setup) -> None:
@@ -309,10 +320,10 @@ class _Supervisor:
             peers.append(lease)
         for peer in peers:
             if peer.pid in workers and self._peers.is_dead(peer, peer.beat):
-                os.kill(peer.pid, signal.SIGKILL)
+                _kill(peer.pid, peer.pid_start)
         for gone in runners.lost(db, self._info.workflow_id, self._info.run_id, self._setups[0].node_id):
-            if gone.pid in workers and machine.is_alive(gone.pid, gone.pid_start):
-                os.kill(gone.pid, signal.SIGKILL)
+            if gone.pid in workers:
+                _kill(gone.pid, gone.pid_start)
 
     def _tell_events(self, db: Database) -> None:
         while new := events.since(db, self._info.workflow_id, self._last_event):
@@ -361,6 +372,13 @@ class _Supervisor:
             # In the last case somebody told the runners to stop, and not us.
             return ExitCode.INCOMPLETE
         return ExitCode.FAILED
+
+
+def _kill(pid: int, pid_start: int) -> None:
+    # It may have ended, and been collected, since we looked.
+    if machine.is_alive(pid, pid_start):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _death(exitcode: int | None) -> str:
