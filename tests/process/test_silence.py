@@ -88,6 +88,26 @@ def test_a_runner_stopped_past_its_lease_and_continued_records_nothing_and_ends_
     assert len({(job, attempt) for job, attempt, *_ in after}) == 12
 
 
+def test_a_runner_that_was_stopped_past_its_lease_starts_nothing_of_what_it_had_claimed(place):
+    """Its jobs may have been run by others since. Only what it ran when it was stopped may have begun twice."""
+    jobs(place, length="0", count=600)
+    first = place.start(2, "lease=1.5")
+    wait_for(lambda: place.lines().total() > 100)
+    workers = [*runner_pids(place), pid_of_coordinator(place)]
+    for pid in [first.pid, *workers]:
+        os.kill(pid, signal.SIGSTOP)
+    assert place.query("SELECT count(*) > 2 FROM v_jobs WHERE status = 'pending'") == [(1,)], "more than they run"
+    assert place.run(2, "lease=1.5")["counts"] == {"completed": 600}
+    before = place.lines()
+    place.change(ELSEWHERE)  # so that its supervisor cannot tell that it is to be ended
+    for pid in [*workers, first.pid]:
+        os.kill(pid, signal.SIGCONT)
+    assert finished(first)["code"] in (0, 3)
+    again = {word for word, n in place.lines().items() if word.startswith("start-") and n > 1}
+    assert len(again) <= 2
+    assert {word for word in place.lines() - before if word.startswith("start-")} == set()
+
+
 def test_a_job_that_hides_dies_with_its_runner(place):
     """It has cleared its environment and left its session, so that only its parentage tells."""
     hidden = f"env -i setsid sleep 301 & sleep 0.2; echo started >> {place.log}; sleep 300"
