@@ -17,7 +17,6 @@ import gc
 import multiprocessing
 import os
 import signal
-from contextlib import suppress
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -41,7 +40,7 @@ from torc_local.store.runners import LeaseRow, RunnerRow
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
 
-#: How often our own workers are watched for silence.
+#: How often the processes of this machine are watched.
 WATCH_S = 2.0
 
 #: Processes that died this often (times runners) while nothing got done are not started again.
@@ -123,6 +122,7 @@ class _Supervisor:
         self._insist_at: float | None = None
         self._trouble: ExitCode | None = None
         self._peers = Peers()
+        self._here = machine.boot_id()
         self._watched = self._began
         self._explanations: list[str] = []
 
@@ -216,7 +216,7 @@ class _Supervisor:
         """A runner died: end what it left, and give its jobs to others at once."""
         db = self._db()
         self._end_strays(db)
-        for row in self._ours(db):
+        for row in self._of_this_node(db):
             if row.pid == process.pid:
                 recover(db, row, why=_death(process.exitcode))
         faults.reach("supervisor.buried")
@@ -224,14 +224,14 @@ class _Supervisor:
     def _end_strays(self, db: Database) -> None:
         """End what we were given by the kernel, except what jobs of runners that live have left behind."""
         workers = self._workers()
-        alive = [row.id for row in self._ours(db) if row.pid in workers]
+        alive = [row.id for row in self._of_this_node(db) if row.pid in workers]
         entries = [f"{spawn.RUNNER_VARIABLE}={meta.token(db)}.{number}".encode() for number in alive]
         orphans.end_strays(
             os.getpid(), workers, lambda environment: any(entry in environment.split(b"\0") for entry in entries)
         )
 
-    def _ours(self, db: Database) -> list[RunnerRow]:
-        """The rows of our runners that are open; also of those that have just died."""
+    def _of_this_node(self, db: Database) -> list[RunnerRow]:
+        """The open rows of runners of this node, ours and others'; also of those that have just died."""
         here = self._setups[0].node_id
         return [row for row in runners.alive(db, self._info.workflow_id) if row.node_id == here]
 
@@ -306,24 +306,25 @@ class _Supervisor:
             self._signal_runners(signal.SIGKILL)
         if self._stop_count == 0 and clock.monotonic() - self._watched >= WATCH_S:
             self._watched = clock.monotonic()
-            self._kill_silent(db)
+            self._kill_halted(db)
 
-    def _kill_silent(self, db: Database) -> None:
-        """Kill workers of ours that live and do nothing: stopped by somebody, or hanging in the kernel.
+    def _kill_halted(self, db: Database) -> None:
+        """Kill processes of this workflow on this machine that were halted for longer than their lease.
 
-        As dead ones they are replaced, and their jobs given to others, if a coordinator has not done so already.
+        Only we can: a coordinator needs the write lock, and they may hold it. As dead ones they are replaced, and their
+        jobs given to others. So are those of ours that were declared dead by another node, and live.
         """
-        workers = self._workers()
         lease = runners.lease(db, self._info.workflow_id)
-        peers: list[RunnerRow | LeaseRow] = [*self._ours(db)]
+        peers: list[RunnerRow | LeaseRow] = [*self._of_this_node(db)]
         if lease is not None and lease.released_at is None:
             peers.append(lease)
         for peer in peers:
-            if peer.pid in workers and self._peers.is_dead(peer, peer.beat):
-                _kill(peer.pid, peer.pid_start)
+            if peer.boot_id == self._here and self._peers.is_dead(peer, peer.beat):
+                machine.kill(peer.pid, peer.pid_start)
+        workers = self._workers()
         for gone in runners.lost(db, self._info.workflow_id, self._info.run_id, self._setups[0].node_id):
             if gone.pid in workers:
-                _kill(gone.pid, gone.pid_start)
+                machine.kill(gone.pid, gone.pid_start)
 
     def _tell_events(self, db: Database) -> None:
         while new := events.since(db, self._info.workflow_id, self._last_event):
@@ -372,13 +373,6 @@ class _Supervisor:
             # In the last case somebody told the runners to stop, and not us.
             return ExitCode.INCOMPLETE
         return ExitCode.FAILED
-
-
-def _kill(pid: int, pid_start: int) -> None:
-    # It may have ended, and been collected, since we looked.
-    if machine.is_alive(pid, pid_start):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def _death(exitcode: int | None) -> str:
