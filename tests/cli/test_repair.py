@@ -220,6 +220,7 @@ def test_when_only_an_index_is_damaged_no_row_is_lost(call, process, large):
     assert process("run", "-j", "4").code == 0
 
 
+@pytest.mark.fault
 def test_when_dependencies_are_lost_the_database_stays_and_what_was_read_lies_beside_it(call, here):
     path = here / "torc_output" / "torc.db"
     cut_off(path, wide(900))

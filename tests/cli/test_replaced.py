@@ -72,6 +72,7 @@ def test_restored_from_a_copy(run, here, call):
         assert invariants.violations(db, at_rest=True) == []
 
 
+@pytest.mark.fault
 def test_the_log_deleted(run, here, call):
     before = call("status", "-f", "json").json["jobs_by_status"]
     (here / "torc_output" / "torc.db-wal").unlink()

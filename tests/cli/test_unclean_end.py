@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.report.small import job, spec
 from tests.support.damage import cut_off, leaves, scribble, wide
 
@@ -18,6 +20,7 @@ def test_run_says_how_the_jobs_stood(process, here):
     assert process("doctor").code == 0
 
 
+@pytest.mark.fault
 def test_programs_are_told_too_and_after_an_orderly_end_there_is_no_such_line(process, here):
     cut_off(here / "torc_output" / "torc.db", FIVE, claims=2)
     told = json.loads(process("run", "-j", "2", "--progress", "json").err.splitlines()[0])

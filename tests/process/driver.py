@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 
+import tests.process.set_clock  # noqa: F401 - first: the program reads the clock when it is loaded
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
 from torc_local.process import backlog, coordinator, peers, runner, supervisor

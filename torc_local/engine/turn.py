@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from torc_local.engine import fit
+from torc_local.ground import faults
 from torc_local.ground.errors import TorcLocalError
 from torc_local.ground.states import JobStatus
 from torc_local.store import events, jobs, runners, unblocking, workflows
@@ -70,6 +71,7 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
         if not runners.beat(db, me.runner_id, wish.held):
             raise Fenced(f"runner {me.runner_id} was declared dead; its jobs were given to others")
         settled = _settle(db, me, wish, moves, at)
+        faults.reach("runner.writing")
         if wish.marks:
             n = jobs.mark_running(db, me.runner_id, wish.marks)
             moves.update({JobStatus.PENDING: -n, JobStatus.RUNNING: n})

@@ -17,6 +17,15 @@ monotonic: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME
 _EPOCH = time.time() - monotonic()
 
 
+def not_before(moment: float) -> None:
+    """Let ``now`` say nothing earlier than ``moment`` (UTC): what is on record already, by a clock that was set since.
+
+    For this process and those it forks. What goes on with a run keeps the order of its records.
+    """
+    global _EPOCH  # noqa: PLW0603 - the one clock of this process
+    _EPOCH = max(_EPOCH, moment - monotonic())
+
+
 def now() -> float:
     """Seconds since the epoch, UTC: for records that people read."""
     return _EPOCH + monotonic()

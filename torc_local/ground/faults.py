@@ -16,6 +16,7 @@ POINTS = (
     "runner.claimed",
     "runner.spawned",
     "runner.reaped",
+    "runner.writing",
     "runner.settled",
     "coordinator.leased",
     "coordinator.unblocked",

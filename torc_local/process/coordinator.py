@@ -90,6 +90,8 @@ class Coordinator:
             if holder is not None and (holder.epoch, holder.pid) == (self._epoch, os.getpid()):
                 return True  # it is ours still: we were only kept from writing
             if holder is None or holder.released_at is not None or self._peers.is_dead(holder, holder.beat):
+                if holder is not None and holder.boot_id == machine.boot_id():
+                    machine.kill(holder.pid, holder.pid_start)
                 with self._db.write("take lease"):
                     if runners.lease(self._db, self._post.workflow_id) == holder:
                         pid = os.getpid()

@@ -5,7 +5,9 @@ machine-id and boot id.
 """
 
 import os
+import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,13 +58,21 @@ def same_machine_rebooted(boot: str, hostname: str) -> bool:
 
 def start_of(pid: int) -> int | None:
     """When the process started, in clock ticks after boot; None when there is no such process, or only its zombie."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("latin-1")
-    except OSError:
-        return None
-    # The name in parentheses may contain anything, so fields are counted after its end (proc(5)).
-    fields = text[text.rindex(")") + 2 :].split()
-    return None if fields[0] in ("Z", "X") else int(fields[19])
+    fields = _stat(pid)
+    return None if not fields or fields[0] in ("Z", "X") else int(fields[19])
+
+
+def is_halted(pid: int) -> bool:
+    """Whether the process cannot do anything: it was stopped by somebody, or hangs in the kernel."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] in ("T", "t", "D")
+
+
+def kill(pid: int, pid_start: int) -> None:
+    """End this very process at once, if it is there."""
+    if is_alive(pid, pid_start):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def started(ticks: int) -> float:
@@ -73,6 +83,16 @@ def started(ticks: int) -> float:
 def is_alive(pid: int, pid_start: int) -> bool:
     """Whether this very process lives, not a later one with its number."""
     return start_of(pid) == pid_start
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on (proc(5)); none when there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("latin-1")
+    except OSError:
+        return []
+    # The name in parentheses may contain anything, so fields are counted after its end.
+    return text[text.rindex(")") + 2 :].split()
 
 
 def _memory_bytes() -> int:

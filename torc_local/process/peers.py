@@ -30,10 +30,12 @@ class Peers:
     def is_dead(self, peer: RunnerRow | LeaseRow, beat: int) -> bool:
         """Whether this peer is gone, or has been silent for the lease.
 
-        One that lives on this machine and is silent was stopped, or hangs in the kernel: what it holds is of no use to
-        anybody. When it goes on it finds itself fenced.
+        One that lives on this machine and is silent must be halted, too: else it only waits for the write lock, which
+        somebody else does not give back. It is to be killed before its work is taken. One of another machine finds
+        itself fenced when it goes on.
         """
-        if peer.boot_id == self._boot_id and not machine.is_alive(peer.pid, peer.pid_start):
+        here = peer.boot_id == self._boot_id
+        if here and not machine.is_alive(peer.pid, peer.pid_start):
             return True
         key = (peer.boot_id, peer.pid, peer.pid_start)
         now = clock.monotonic()
@@ -43,4 +45,4 @@ class Peers:
             return False
         seen.silent_s += min(now - seen.looked, MOST_PER_LOOK_S)
         seen.looked = now
-        return seen.silent_s > LEASE_S
+        return seen.silent_s > LEASE_S and (not here or machine.is_halted(peer.pid))

@@ -23,6 +23,7 @@ def recover(db: Database, runner: RunnerRow, *, why: str) -> Reclaimed | None:
 def end_leftovers(db: Database, runner: RunnerRow) -> None:
     """End what jobs of a dead runner of this machine left running."""
     if runner.boot_id == machine.boot_id():
+        machine.kill(runner.pid, runner.pid_start)  # it was halted; it may hold the write lock
         for pid, started_at in reclaiming.running_of(db, runner.id):
             orphans.end_group(pid, started_at)
         orphans.end_all(orphans.with_entry(RUNNER_VARIABLE, f"{meta.token(db)}.{runner.id}"))

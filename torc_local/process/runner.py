@@ -12,6 +12,7 @@ are claimed in batches, so "claimed and not started" is the rule and costs nothi
     runner.spawned     pending (or running  its processes are ended, then it is ready again. It may have done part of
                        when it is long)     its work: window 1 in which a started job runs again
     runner.reaped      pending or running   ready again. It had ended and nobody knows: window 2
+    runner.writing     as before it         nothing was committed; the lock ends with the process
     runner.settled     its final state      nothing; it never runs again in this run
 
 A runner that was only stopped for too long finds itself fenced at its next transaction, ends its children and leaves.

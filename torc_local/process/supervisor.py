@@ -41,7 +41,7 @@ from torc_local.store.runners import LeaseRow, RunnerRow
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
 
-#: How often our own workers are watched for silence.
+#: How often the processes of this machine are watched.
 WATCH_S = 2.0
 
 #: Processes that died this often (times runners) while nothing got done are not started again.
@@ -61,6 +61,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     segments.directory(options.output_dir)
     with opening.open_existing(db_path, turnstile=options.turnstile) as db:
         recovered = recover_dead(db, workflow_id)
+        _keep_order(db, workflow_id)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
         faults.reach("supervisor.begun")
         setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)
@@ -74,6 +75,15 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
         last_event = events.last_id(db, workflow_id)
         _name_too_large(db, workflow_id, setups[0])
     return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event).main()
+
+
+def _keep_order(db: Database, workflow_id: int) -> None:
+    """Go on with an open run where its records end, even when the clock was set back since."""
+    run = workflows.newest_run(db, workflow_id)
+    if run is not None and run.ended_at is None:
+        latest = workflows.latest_record(db, workflow_id, run.run_id)
+        if latest is not None:
+            clock.not_before(latest)
 
 
 def _name_too_large(db: Database, workflow_id: int, setup: Setup) -> None:
@@ -115,6 +125,7 @@ class _Supervisor:
         self._trouble: ExitCode | None = None
         self._peers = Peers()
         self._identity = Identity(db_path)
+        self._here = machine.boot_id()
         self._watched = self._began
         self._explanations: list[str] = []
 
@@ -210,7 +221,7 @@ class _Supervisor:
         """A runner died: end what it left, and give its jobs to others at once."""
         db = self._db()
         self._end_strays(db)
-        for row in self._ours(db):
+        for row in self._of_this_node(db):
             if row.pid == process.pid:
                 recover(db, row, why=_death(process.exitcode))
         faults.reach("supervisor.buried")
@@ -218,14 +229,14 @@ class _Supervisor:
     def _end_strays(self, db: Database) -> None:
         """End what we were given by the kernel, except what jobs of runners that live have left behind."""
         workers = self._workers()
-        alive = [row.id for row in self._ours(db) if row.pid in workers]
+        alive = [row.id for row in self._of_this_node(db) if row.pid in workers]
         entries = [f"{spawn.RUNNER_VARIABLE}={meta.token(db)}.{number}".encode() for number in alive]
         orphans.end_strays(
             os.getpid(), workers, lambda environment: any(entry in environment.split(b"\0") for entry in entries)
         )
 
-    def _ours(self, db: Database) -> list[RunnerRow]:
-        """The rows of our runners that are open; also of those that have just died."""
+    def _of_this_node(self, db: Database) -> list[RunnerRow]:
+        """The open rows of runners of this node, ours and others'; also of those that have just died."""
         here = self._setups[0].node_id
         return [row for row in runners.alive(db, self._info.workflow_id) if row.node_id == here]
 
@@ -302,7 +313,7 @@ class _Supervisor:
             self._signal_runners(signal.SIGKILL)
         if self._stop_count == 0 and clock.monotonic() - self._watched >= WATCH_S:
             self._watched = clock.monotonic()
-            self._kill_silent(db)
+            self._kill_halted(db)
 
     def _mind_file(self, db: Database) -> None:
         if (trouble := self._identity.look(db)) is not None:
@@ -317,22 +328,23 @@ class _Supervisor:
         patience_s = (self._options.grace_s if trouble.recordable else 0.0) + 3 * runner.INSIST_S
         self._insist_at = min(self._insist_at or float("inf"), clock.monotonic() + patience_s)
 
-    def _kill_silent(self, db: Database) -> None:
-        """Kill workers of ours that live and do nothing: stopped by somebody, or hanging in the kernel.
+    def _kill_halted(self, db: Database) -> None:
+        """Kill processes of this workflow on this machine that were halted for longer than their lease.
 
-        As dead ones they are replaced, and their jobs given to others, if a coordinator has not done so already.
+        Only we can: a coordinator needs the write lock, and they may hold it. As dead ones they are replaced, and their
+        jobs given to others. So are those of ours that were declared dead by another node, and live.
         """
-        workers = self._workers()
         lease = runners.lease(db, self._info.workflow_id)
-        peers: list[RunnerRow | LeaseRow] = [*self._ours(db)]
+        peers: list[RunnerRow | LeaseRow] = [*self._of_this_node(db)]
         if lease is not None and lease.released_at is None:
             peers.append(lease)
         for peer in peers:
-            if peer.pid in workers and self._peers.is_dead(peer, peer.beat):
-                os.kill(peer.pid, signal.SIGKILL)
+            if peer.boot_id == self._here and self._peers.is_dead(peer, peer.beat):
+                machine.kill(peer.pid, peer.pid_start)
+        workers = self._workers()
         for gone in runners.lost(db, self._info.workflow_id, self._info.run_id, self._setups[0].node_id):
-            if gone.pid in workers and machine.is_alive(gone.pid, gone.pid_start):
-                os.kill(gone.pid, signal.SIGKILL)
+            if gone.pid in workers:
+                machine.kill(gone.pid, gone.pid_start)
 
     def _tell_events(self, db: Database) -> None:
         while new := events.since(db, self._info.workflow_id, self._last_event):

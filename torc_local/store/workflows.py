@@ -7,6 +7,10 @@ from torc_local.store.database import Database
 from torc_local.store.registry import action, statement
 
 
+class _Moment(NamedTuple):
+    at: float | None
+
+
 class WorkflowRow(NamedTuple):
     """A workflow as stored; columns as in schema.sql."""
 
@@ -130,6 +134,18 @@ _RUN = statement(
     RunRow._make,
     hot=True,
 )
+
+
+_LATEST = statement(
+    "run_latest_record",
+    "SELECT max(a.ended_at) FROM job j JOIN attempt a ON a.job_id = j.id AND a.run_id = ?2 WHERE j.workflow_id = ?1",
+    _Moment._make,
+)
+
+
+def latest_record(db: Database, workflow_id: int, run_id: int) -> float | None:
+    """When the attempt of a run that ended last did so (UTC). Looks at all of them."""
+    return _LATEST.one(db, (workflow_id, run_id)).at
 
 
 def newest_run(db: Database, workflow_id: int) -> RunRow | None:
