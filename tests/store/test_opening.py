@@ -86,18 +86,18 @@ def test_a_file_that_is_filled_while_it_is_looked_at_is_ours(tmp_path, monkeypat
     program = (
         "import sys, pathlib; from torc_local.store import opening; opening.open_or_create(pathlib.Path(sys.argv[1]))"
     )
-    others = []
+    others: list[subprocess.Popen[bytes]] = []
 
     class Slow(apsw.Connection):
-        def pragma(self, name, *arguments):
-            answer = super().pragma(name, *arguments)
+        def pragma(self, name, *values, **named):
+            answer = super().pragma(name, *values, **named)
             if name == "application_id" and not others:
                 others.append(subprocess.Popen([sys.executable, "-c", program, path]))
                 with suppress(subprocess.TimeoutExpired):
                     others[0].wait(0.5)  # longer when it has to wait for us
             return answer
 
-    monkeypatch.setattr(opening.apsw, "Connection", Slow)
+    monkeypatch.setattr(apsw, "Connection", Slow)
     with opening.open_existing(path, create=True) as db:
         assert workflows.list_all(db) == []
     assert others[0].wait(10) == 0
