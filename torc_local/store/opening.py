@@ -81,6 +81,9 @@ def open_read_only(path: Path) -> Database:
         db = Database(path, _connect(path, apsw.SQLITE_OPEN_READONLY), writable=False)
         version = _identify(db)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
+        if error.extendedresult == apsw.SQLITE_READONLY_ROLLBACK:
+            _roll_back(path)
+            return open_read_only(path)
         # Reading in WAL mode needs a -shm file. Where it cannot be made and no -wal is left, the file does not change.
         wal = path.with_name(path.name + "-wal")
         if wal.exists() and wal.stat().st_size:
@@ -100,6 +103,17 @@ def open_read_only(path: Path) -> Database:
             hint="any command that writes, such as torc-local run, brings it up to date",
         )
     return db
+
+
+def _roll_back(path: Path) -> None:
+    """Undo what a writer left half done when it was killed: without a log, SQLite does so for writers only."""
+    connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except apsw.Error as error:
+        raise _translated(error, path) from error
+    finally:
+        connection.close()
 
 
 def _connect(path: Path | str, flags: int) -> apsw.Connection:
