@@ -20,9 +20,9 @@ PROGRAM = "torc-local"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of the process."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    _occupy_standard_streams()
     code: int = ExitCode.OK
     try:
+        _occupy_standard_streams()
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -58,9 +58,11 @@ def _run(words: list[str]) -> int:
 
 def _occupy_standard_streams() -> None:
     """Open the void in place of standard streams that were closed: a database must not become descriptor 1."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
-        pass
-    os.close(fd)
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
 

@@ -81,7 +81,7 @@ def open_read_only(path: Path) -> Database:
         db = Database(path, _connect(path, apsw.SQLITE_OPEN_READONLY), writable=False)
         version = _identify(db)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
-        if error.extendedresult == apsw.SQLITE_READONLY_ROLLBACK:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_READONLY_ROLLBACK:
             _roll_back(path)
             return open_read_only(path)
         # Reading in WAL mode needs a -shm file. Where it cannot be made and no -wal is left, the file does not change.
