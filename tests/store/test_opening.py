@@ -169,6 +169,18 @@ def test_what_a_killed_writer_left_half_done_is_undone_before_anybody_looks(tmp_
         assert meta.get(looked).commit_seq == before
 
 
+@pytest.mark.parametrize("length", [0, 1, 99])
+def test_a_database_cut_to_nothing_does_not_cost_its_log(tmp_path, length):
+    """SQLite deletes the log of such a file, and everything may be in it."""
+    path, log = tmp_path / "torc.db", tmp_path / "torc.db-wal"
+    path.write_bytes(b"S" * length)
+    log.write_bytes(b"precious")
+    for how in (opening.open_or_create, opening.open_existing, opening.open_read_only):
+        with pytest.raises(StateError, match="cut short"):
+            how(path)
+    assert log.read_bytes() == b"precious"
+
+
 def _look(path, how=opening.open_read_only):
     try:
         with how(path) as db:

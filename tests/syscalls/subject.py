@@ -29,8 +29,9 @@ WATCHED_NOW = signal.SIGUSR2
 
 #: What the standard library and tqdm import late.
 _LATE = (
-    "difflib", "encodings.ascii", "encodings.latin_1", "fractions", "getpass", "multiprocessing.popen_fork", "shlex",
-    "signal", "socket", "tempfile", "tqdm",
+    "difflib", "encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "fractions", "getpass",
+    "importlib.readers", "importlib.resources.readers", "multiprocessing.popen_fork", "shlex", "signal", "socket",
+    "tempfile", "tqdm",
 )  # fmt: skip
 
 _answers = os.dup(1)

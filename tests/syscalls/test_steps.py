@@ -10,6 +10,7 @@ import pytest
 
 from tests.syscalls.conftest import CREATE, JOBS, answered, goes_on, try_each
 from tests.syscalls.lab import Fault
+from torc_local.ground.states import MOVES
 from torc_local.store import opening
 
 pytestmark = pytest.mark.fault
@@ -98,6 +99,7 @@ def old(places):
         connection.pragma("journal_mode", "wal")
         for _ in connection.execute(OLD.read_text()):
             pass
+        connection.executemany("INSERT INTO move (before, after) VALUES (?, ?)", sorted(MOVES))
         connection.execute("INSERT INTO meta (id, token, created_by, created_at) VALUES (1, 'x', '0', 0)")
         connection.pragma("application_id", opening.APPLICATION_ID)
         connection.pragma("user_version", 1)

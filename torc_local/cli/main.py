@@ -87,7 +87,7 @@ def _explain(error: TorcLocalError) -> int:
 def _unexpected(error: Exception) -> int:
     import apsw
 
-    from torc_local.ground.errors import StateError
+    from torc_local.ground.errors import StateError, of_system
 
     if isinstance(error, apsw.Error):
         from torc_local.cli import place
@@ -96,9 +96,8 @@ def _unexpected(error: Exception) -> int:
         known = translated(error, place.last_opened())
         if isinstance(known, StateError):
             return _explain(known)
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
-        where = f"{error.filename}: " if error.filename else ""
-        return _explain(StateError(f"{where}{error.strerror.lower()}"))
+    if (refused := of_system(error)) is not None:
+        return _explain(refused)
     from torc_local.ground.bugs import save_traceback
 
     _say(f"error: internal error, a bug in {PROGRAM}; please report it with {save_traceback()}")

@@ -27,6 +27,8 @@ APPLICATION_ID = 0x746F7263
 
 _PATIENCE_S = 10.0
 
+_HEADER_BYTES = 100  # of every SQLite file
+
 WAL = "wal"
 JOURNALS = (WAL, "delete")
 
@@ -141,6 +143,19 @@ def _check_file(path: Path) -> None:
         raise StateError(f"the database is a directory: {path}", hint="name the file in it, for example torc.db")
     if not stat.S_ISREG(found.st_mode):
         raise StateError(f"the database is not a regular file: {path}")
+    if found.st_size < _HEADER_BYTES and _size(wal := path.with_name(path.name + "-wal")):
+        # SQLite would take the log for a leftover and delete it. No death of ours leaves this.
+        raise StateError(
+            f"the database was cut short, and its log was not: {path}",
+            hint=f"most of it may be in {wal}: copy that before anything else is done",
+        )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _settings(db: Database) -> None:
