@@ -113,7 +113,7 @@ def test_a_log_cut_short(killed, looked_at, lengths):
 
 @pytest.mark.parametrize("name", ["torc.db", "torc.db-wal"])
 def test_bytes_changed_at_random(request, killed, looked_at, name):
-    times = 400 if request.config.getoption("--size") == "full" else 8
+    times = 400 if request.config.getoption("--size") == "full" else 4
     wrong = {}
     for seed in range(times):
         chance = random.Random(seed)

@@ -56,10 +56,10 @@ def broken(lab, places, numbers):
 @pytest.mark.parametrize("whom", WHOM)
 @pytest.mark.parametrize(("call", "how"), ERRORS)
 def test_a_call_that_fails(broken, whom, call, how):
-    broken(whom, call, how, 3)
+    broken(whom, call, how, 2)
 
 
 @pytest.mark.parametrize("whom", WHOM)
 @pytest.mark.parametrize("call", KILLS)
 def test_a_kill_at_a_call(broken, whom, call):
-    broken(whom, call, "SIGKILL", 4)
+    broken(whom, call, "SIGKILL", 3)

@@ -76,13 +76,13 @@ def broken(lab, places, numbers):
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(("call", "how"), ERRORS)
 def test_a_call_that_fails(broken, step, call, how):
-    broken(step, call, how, 4)
+    broken(step, call, how, 2)
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("call", KILLS)
 def test_a_kill_at_a_call(broken, step, call):
-    broken(step, call, "SIGKILL", 8)
+    broken(step, call, "SIGKILL", 4)
 
 
 OLD = Path(__file__).parents[1] / "store" / "schema_v1.sql"
@@ -129,4 +129,4 @@ def test_bringing_an_old_database_up_to_date(lab, old, numbers, call, how):
         found.close()
         return wrong
 
-    try_each([Fault(call, how, number) for number in numbers(count, 4)], attempt)
+    try_each([Fault(call, how, number) for number in numbers(count, 2)], attempt)
