@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ SUBJECT = Path(__file__).with_name("subject.py")
 
 _LIMIT_S = 30.0
 _NOWHERE = Path(os.devnull)
-_CALL = re.compile(r"^(\d+)\s+(\w+)\(")
+_CALL = re.compile(r"^(\d+)\s+(\w+)\(", re.MULTILINE)
 
 
 class Fault(NamedTuple):
@@ -57,6 +57,7 @@ class Lab:
 
     def __init__(self, home: Path) -> None:
         self._errors = home / "subject.stderr"
+        self._counts: dict[tuple[tuple[str, ...], str], Counter[str]] = {}
         self._group = 0  # the processes at work now
         with self._errors.open("w") as errors:
             self._subject = subprocess.Popen(
@@ -77,18 +78,19 @@ class Lab:
         watch = None if fault is None else fault.words()
         return self._do(directory, words, watch, whom)
 
-    def count(self, directory: Path, *words: str, calls: Iterable[str], whom: str = "all") -> Counter[str]:
-        """How often each call is made by that one of the watched processes which makes it most often."""
-        trace = directory / "trace"
-        self._do(directory, words, ["-e", "trace=" + ",".join(calls)], whom, trace)
-        made: Counter[tuple[str, str]] = Counter()
-        for line in trace.read_text("utf-8", "replace").splitlines():
-            if found := _CALL.match(line):
-                made[found[1], found[2]] += 1
-        most: Counter[str] = Counter()
-        for (_, call), number in made.items():
-            most[call] = max(most[call], number)
-        return most
+    def count(self, make: Callable[[], Path], *words: str, whom: str = "all") -> Counter[str]:
+        """How often each call is made by that one of the watched processes which makes it most often.
+
+        Learned once, in a directory that ``make`` makes.
+        """
+        if (words, whom) not in self._counts:
+            trace = (directory := make()) / "trace"
+            self._do(directory, words, ["-e", "trace=all"], whom, trace)
+            made = Counter(_CALL.findall(trace.read_text("utf-8", "replace")))
+            most = self._counts[words, whom] = Counter[str]()
+            for (_, call), number in made.items():
+                most[call] = max(most[call], number)
+        return self._counts[words, whom]
 
     def _do(
         self, directory: Path, words: tuple[str, ...], watch: list[str] | None, whom: str, trace: Path = _NOWHERE
