@@ -14,7 +14,11 @@ for _kind in (signal.SIGQUIT, signal.SIGHUP):
 
 def pytest_addoption(parser):
     """The sizes of the suites that take minutes."""
-    parser.addoption("--size", choices=("small", "full"), default="full", help="of the scale suite: small is for CI")
+    parser.addoption(
+        "--size",
+        choices=("small", "full"),
+        help="of the scale suite (full; small is for CI) and of the system call suite (small; full takes an hour)",
+    )
 
 
 @pytest.fixture

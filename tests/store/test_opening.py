@@ -1,6 +1,7 @@
 """Opening files: ours, others', damaged, from the future; private; never changed by a refusal."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -89,8 +90,8 @@ def test_a_file_that_is_filled_while_it_is_looked_at_is_ours(tmp_path, monkeypat
     others: list[subprocess.Popen[bytes]] = []
 
     class Slow(apsw.Connection):
-        def pragma(self, name, value=None, *, schema=None):
-            answer = super().pragma(name) if value is None else super().pragma(name, value)
+        def pragma(self, name, *values, **named):
+            answer = super().pragma(name, *values, **named)
             if name == "application_id" and not others:
                 others.append(subprocess.Popen([sys.executable, "-c", program, path]))
                 with suppress(subprocess.TimeoutExpired):
@@ -151,6 +152,33 @@ def test_a_file_cut_at_any_length_opens_or_is_refused_and_is_never_made_worse(tm
         for how in (opening.open_read_only, opening.open_existing):
             assert _look(cut, how) in ("opened", "refused"), length
             assert cut.read_bytes() == content[:length]
+
+
+def test_what_a_killed_writer_left_half_done_is_undone_before_anybody_looks(tmp_path):
+    """Without a log a transaction is in the file before it is committed; only a writer may take it back."""
+    with opening.open_or_create(tmp_path / "torc.db", journal="delete") as db:
+        Stage(db, spec_of({"a": []}))
+        before = meta.get(db).commit_seq
+        left = tmp_path / "left.db"
+        with db.write("test"):
+            db.connection.execute("UPDATE meta SET commit_seq = commit_seq + 1000")
+            db.connection.cache_flush()
+            for suffix in ("", "-journal"):
+                shutil.copy(f"{db.path}{suffix}", f"{left}{suffix}")
+    with opening.open_read_only(left) as looked:
+        assert meta.get(looked).commit_seq == before
+
+
+@pytest.mark.parametrize("length", [0, 1, 99])
+def test_a_database_cut_to_nothing_does_not_cost_its_log(tmp_path, length):
+    """SQLite deletes the log of such a file, and everything may be in it."""
+    path, log = tmp_path / "torc.db", tmp_path / "torc.db-wal"
+    path.write_bytes(b"S" * length)
+    log.write_bytes(b"precious")
+    for how in (opening.open_or_create, opening.open_existing, opening.open_read_only):
+        with pytest.raises(StateError, match="cut short"):
+            how(path)
+    assert log.read_bytes() == b"precious"
 
 
 def _look(path, how=opening.open_read_only):

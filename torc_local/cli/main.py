@@ -20,9 +20,9 @@ PROGRAM = "torc-local"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of the process."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    _occupy_standard_streams()
     code: int = ExitCode.OK
     try:
+        _occupy_standard_streams()
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -58,9 +58,11 @@ def _run(words: list[str]) -> int:
 
 def _occupy_standard_streams() -> None:
     """Open the void in place of standard streams that were closed: a database must not become descriptor 1."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
-        pass
-    os.close(fd)
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
 
@@ -85,7 +87,7 @@ def _explain(error: TorcLocalError) -> int:
 def _unexpected(error: Exception) -> int:
     import apsw
 
-    from torc_local.ground.errors import StateError
+    from torc_local.ground.errors import StateError, of_system
 
     if isinstance(error, apsw.Error):
         from torc_local.cli import place
@@ -94,9 +96,8 @@ def _unexpected(error: Exception) -> int:
         known = translated(error, place.last_opened())
         if isinstance(known, StateError):
             return _explain(known)
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
-        where = f"{error.filename}: " if error.filename else ""
-        return _explain(StateError(f"{where}{error.strerror.lower()}"))
+    if (refused := of_system(error)) is not None:
+        return _explain(refused)
     from torc_local.ground.bugs import save_traceback
 
     _say(f"error: internal error, a bug in {PROGRAM}; please report it with {save_traceback()}")

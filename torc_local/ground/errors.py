@@ -84,3 +84,22 @@ class StateError(TorcLocalError):
     """The database, its file system or the disk cannot be used as it is."""
 
     exit_code = ExitCode.STATE
+
+
+def of_system(error: Exception) -> StateError | None:
+    """What the operating system refused, as a sentence; None when it is something else, and so a bug.
+
+    Our own output that nobody reads (ConnectionError) is no refusal. What cannot be imported was there when we began.
+    """
+    match error:
+        case ConnectionError():
+            return None
+        case OSError() if error.strerror:
+            where = f"{error.filename}: " if error.filename else ""
+            return StateError(f"{where}{error.strerror.lower()}")
+        case MemoryError():
+            return StateError("no memory left on this machine", hint="run fewer jobs at once (-j)")
+        case ImportError():
+            return StateError(f"a part of the program cannot be read: {error}", hint="too many open files? (ulimit -n)")
+        case _:
+            return None

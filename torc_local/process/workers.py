@@ -11,7 +11,7 @@ import apsw
 from torc_local.engine.turn import Fenced
 from torc_local.ground import clock
 from torc_local.ground.bugs import save_traceback
-from torc_local.ground.errors import ExitCode, StateError, TorcLocalError
+from torc_local.ground.errors import ExitCode, StateError, TorcLocalError, of_system
 from torc_local.process import kernel
 from torc_local.process.coordinator import Coordinator, Post
 from torc_local.process.runner import Runner, Setup
@@ -53,9 +53,10 @@ def _be(
     # Out of the terminal's foreground group, so that Ctrl-C reaches the supervisor alone. A job is born into its
     # runner's group and leaves it an instant later: in that instant the signal would kill it.
     os.setpgid(0, 0)
-    console = os.dup(2)  # a runner's own standard error becomes that of its jobs
+    console = 2
     code = ExitCode.OK
     try:
+        console = os.dup(2)  # a runner's own standard error becomes that of its jobs
         with opening.open_existing(db_path, turnstile=turnstile) as db:
             try:
                 work(db, lambda message: _say(console, message, None))
@@ -69,9 +70,14 @@ def _be(
         known = opening.translated(error, db_path)
         code = ExitCode.STATE
         _say(console, known.message if isinstance(known, StateError) else f"the database cannot be used: {error}", None)
-    except Exception:  # noqa: BLE001 - the last stop before the process ends
-        code = ExitCode.INTERNAL
-        _say(console, f"internal error, a bug in torc-local; details: {save_traceback()}", None)
+    except Exception as error:  # noqa: BLE001 - the last stop before the process ends
+        refused = of_system(error)
+        # What the system refuses now it may grant to a successor: not STATE, after which nobody is started again.
+        code = ExitCode.INTERNAL if refused is None else ExitCode.INCOMPLETE
+        if refused is None:
+            _say(console, f"internal error, a bug in torc-local; details: {save_traceback()}", None)
+        else:
+            _say(console, f"a process stopped working: {refused.message}", refused.hint)
     os._exit(code)
 
 

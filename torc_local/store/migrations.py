@@ -6,6 +6,8 @@ One rung is the SQL that turns version N into N + 1. The whole climb is one tran
 import os
 from pathlib import Path
 
+import apsw
+
 from torc_local.ground.errors import StateError
 from torc_local.store.database import Database
 
@@ -51,5 +53,7 @@ def _copy(db: Database, copy: Path) -> None:
     try:
         db.connection.execute("VACUUM INTO ?", (str(part),))
         part.replace(copy)
+    except apsw.SQLError as error:  # among others, when SQLite cannot learn that the file is empty
+        raise StateError(f"cannot copy the database to {part}: {error}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -28,6 +28,8 @@ APPLICATION_ID = 0x746F7263
 _PATIENCE_S = 10.0
 _ALONE_PATIENCE_MS = 1000
 
+_HEADER_BYTES = 100  # of every SQLite file
+
 WAL = "wal"
 JOURNALS = (WAL, "delete")
 
@@ -125,6 +127,9 @@ def open_read_only(path: Path) -> Database:
         db = Database(path, _connect(path, apsw.SQLITE_OPEN_READONLY), writable=False)
         version = _identify(db)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_READONLY_ROLLBACK:
+            _roll_back(path)
+            return open_read_only(path)
         # Reading in WAL mode needs a -shm file. Where it cannot be made and no -wal is left, the file does not change.
         wal = path.with_name(path.name + "-wal")
         if wal.exists() and wal.stat().st_size:
@@ -144,6 +149,17 @@ def open_read_only(path: Path) -> Database:
             hint="any command that writes, such as torc-local run, brings it up to date",
         )
     return db
+
+
+def _roll_back(path: Path) -> None:
+    """Undo what a writer left half done when it was killed: without a log, SQLite does so for writers only."""
+    connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except apsw.Error as error:
+        raise _translated(error, path) from error
+    finally:
+        connection.close()
 
 
 def _connect(path: Path | str, flags: int) -> apsw.Connection:
@@ -172,6 +188,19 @@ def _check_file(path: Path) -> None:
         raise StateError(f"the database is a directory: {path}", hint="name the file in it, for example torc.db")
     if not stat.S_ISREG(found.st_mode):
         raise StateError(f"the database is not a regular file: {path}")
+    if found.st_size < _HEADER_BYTES and _size(wal := path.with_name(path.name + "-wal")):
+        # SQLite would take the log for a leftover and delete it. No death of ours leaves this.
+        raise StateError(
+            f"the database was cut short, and its log was not: {path}",
+            hint=f"most of it may be in {wal}: copy that before anything else is done",
+        )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _settings(db: Database) -> None:

@@ -72,7 +72,7 @@ class Turnstile:
         except (_Impatience, OSError):
             if not through:
                 self.given_up += 1
-                fcntl.flock(fd, fcntl.LOCK_UN)
+                self._unlock(fd)
         finally:
             signal.signal(signal.SIGALRM, before)
         return through
@@ -85,11 +85,17 @@ class Turnstile:
         """
         if self._fd is None:
             return
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._unlock(self._fd)
         if self._jumped >= _BURST:
             os.sched_yield()
             self._jumped = 0
         self._left = time.perf_counter()
+
+    def _unlock(self, fd: int) -> None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        except OSError:
+            self.close()  # which lets go of it in any case
 
     def close(self) -> None:
         """Forget the side file; entering again goes on without it."""
