@@ -14,7 +14,7 @@ for _kind in (signal.SIGQUIT, signal.SIGHUP):
 
 def pytest_addoption(parser):
     """The sizes of the suites that take minutes."""
-    parser.addoption("--size", choices=("small", "full"), default="full", help="of the scale suite: small is for CI")
+    parser.addoption("--size", choices=("small", "full"), help="small is for CI; default: full, for power small")
 
 
 @pytest.fixture
