@@ -17,7 +17,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--size",
         choices=("small", "full"),
-        help="of the scale suite (full; small is for CI) and of the system call suite (small; full takes an hour)",
+        help="of the long suites: small is for CI. Without it scale and kills are full, system calls and power small",
     )
 
 

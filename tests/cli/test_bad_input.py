@@ -126,6 +126,7 @@ def test_a_regex_that_backtracks_for_ever_is_refused_in_time(process, untouched,
         (["run", "-j", "0"], "--jobs.*1"),
         (["run", "--memory", "much"], "--memory"),
         (["run", "--gpus", "some"], "--gpus"),
+        (["run", "--durability", "some"], "--durability.*normal.*full"),
     ],
 )
 def test_a_wrong_word_on_the_command_line_is_named_and_changes_nothing(call, untouched, words, message):

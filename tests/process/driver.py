@@ -6,6 +6,7 @@ Prints one JSON line: exit code and counts. A database that exists is resumed.
 """
 
 import json
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -15,11 +16,13 @@ import apsw
 import tests.process.set_clock  # noqa: F401 - first: the program reads the clock when it is loaded
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
+from torc_local.ground.durability import Durability
 from torc_local.process import backlog, coordinator, peers, runner, supervisor
 from torc_local.process.plan import Options
 from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.spec.load import load
 from torc_local.store import opening, workflows
+from torc_local.store.database import Database
 from torc_local.store.events import Event
 
 
@@ -70,12 +73,40 @@ def slow_disk(delay_s: float) -> None:
 _disks: list[apsw.VFS] = []
 
 
+def note_pragmas(file: Path) -> None:
+    """Have every process, also those that it forks, write how its connections sync when they are opened."""
+    settings = opening._settings
+
+    def noted(db: Database, durability: Durability) -> None:
+        settings(db, durability)
+        with file.open("a") as lines:
+            lines.write(f"{multiprocessing.current_process().name} {db.connection.pragma('synchronous')}\n")
+
+    opening._settings = noted
+
+
+def note_syncs(file: Path) -> None:
+    """Have what was recorded synced ten times a second, and write who does it."""
+
+    def noted(_: Database) -> None:
+        with file.open("a") as lines:
+            lines.write(f"{multiprocessing.current_process().name}\n")
+
+    supervisor.SYNC_S = 0.1
+    Database.sync = noted  # type: ignore[assignment, method-assign]
+
+
 def main() -> int:
     path, spec, jobs = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     given = dict(word.split("=") for word in sys.argv[4:])
     if "sync" in given:
         slow_disk(float(given["sync"]))
-    with opening.open_or_create(path, journal=given.get("journal", opening.WAL)) as db:
+    if "pragmas" in given:
+        note_pragmas(Path(given["pragmas"]))
+    if "syncs" in given:
+        note_syncs(Path(given["syncs"]))
+    durability = Durability(given.get("durability", "normal"))
+    with opening.open_or_create(path, journal=given.get("journal", opening.WAL), durability=durability) as db:
         found = workflows.list_all(db)
         workflow_id = found[0].id if found else admit(db, load(spec), Origin("tester", spec, clock.monotonic()))
     options = Options(
@@ -91,6 +122,7 @@ def main() -> int:
         retry_failed=given.get("retry", "yes") == "yes",
         queue_only=given.get("queue") == "yes",
         most_at_once=int(given["batch"]) if "batch" in given else None,
+        durability=durability,
     )
     quiet = Quiet(path.parent / "stopping")
     runner.INSIST_S = 0.5

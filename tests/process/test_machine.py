@@ -3,9 +3,6 @@
 import os
 import subprocess
 
-import pytest
-
-from torc_local.ground.errors import StateError
 from torc_local.process import machine, orphans
 from torc_local.process.segments import Segment, open_segment
 
@@ -80,5 +77,12 @@ def test_segments_grow_and_never_open_what_exists(tmp_path):
     assert segment.ends() == (4, 0)
     assert segment.path.with_name(segment.path.name + ".out").stat().st_mode & 0o777 == 0o600
     segment.close()
-    with pytest.raises(StateError, match="file exists"):
-        open_segment(tmp_path, "node/1", "abcdef99", 3, 0, 1)
+    # After a power loss took the record of it, another runner has its number.
+    second: Segment = open_segment(tmp_path, "node/1", "abcdef99", 3, 0, 1)
+    assert second.ends() == (0, 0)
+    second.close()
+    assert segment.path.with_name(segment.path.name + ".out").read_bytes() == b"four"
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "node_1-abcdef-3-0.001.err", "node_1-abcdef-3-0.001.out", "node_1-abcdef-3-0.001~1.err",
+        "node_1-abcdef-3-0.001~1.out",
+    ]  # fmt: skip

@@ -115,6 +115,17 @@ def test_many_writers_never_see_a_locked_database(tmp_path, fair):
         assert meta.get(db).commit_seq == 800
 
 
+def test_a_sync_is_one_of_the_log_and_of_no_other_file(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
+    for journal in opening.JOURNALS:
+        with opening.open_or_create(tmp_path / journal, journal=journal) as db:
+            with db.write("test"):
+                pass
+            db.sync()
+    assert synced == [tmp_path / "wal-wal"]
+
+
 def test_a_lock_that_is_never_released_is_named_after_a_while(tmp_path, monkeypatch):
     path = tmp_path / "torc.db"
     monkeypatch.setattr(database, "LOCK_PATIENCE_S", 0.2)

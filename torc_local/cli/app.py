@@ -10,6 +10,7 @@ import typer
 
 from torc_local.cli.helping import EPILOG
 from torc_local.cli.words import Commands, did_you_mean
+from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError
 
 
@@ -192,6 +193,10 @@ def run(
     grace: Annotated[
         float, typer.Option("--grace", min=0, metavar="SECONDS", help="After Ctrl-C, time for running jobs to end.")
     ] = 30.0,
+    durability: Annotated[
+        Durability,
+        typer.Option("--durability", help="What a power loss may cost: the last seconds of records, or none of them."),
+    ] = Durability.NORMAL,
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make a new workflow instead of going on.")] = False,
     retry_failed: Annotated[
@@ -225,6 +230,7 @@ def run(
                 runners=runners,
                 batch=batch,
                 journal=journal or "wal",
+                durability=durability,
                 turnstile=not no_turnstile,
                 progress=progress.value,
                 as_json=_json(context, answer),
@@ -250,6 +256,7 @@ def run(
             fresh=fresh,
             retry_failed=retry_failed,
             turnstile=not no_turnstile,
+            durability=durability,
             as_json=_json(context, answer),
         )
     )

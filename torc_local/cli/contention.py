@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from torc_local.cli import answer, changing, place, progress
 from torc_local.engine import admit
+from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError
 from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
@@ -38,6 +39,7 @@ class Load(NamedTuple):
     batch: int | None = None  # most jobs claimed at once by a slot; None: as many as it learns
     turnstile: bool = True
     journal: str = opening.WAL
+    durability: Durability = Durability.NORMAL
     size: int = SIZE
 
 
@@ -56,7 +58,9 @@ def stress(directory: Path, load: Load, *, style: str = "none") -> tuple[ExitCod
         spec = load.spec or str(_generated(scratch, load.size))
         path = scratch / place.FILE_NAME
         loaded = changing.read_file(spec)
-        with opening.open_or_create(path, turnstile=load.turnstile, journal=load.journal) as db:
+        with opening.open_or_create(
+            path, turnstile=load.turnstile, journal=load.journal, durability=load.durability
+        ) as db:
             workflow_id = admit.admit(db, loaded.spec, loaded.origin)
         del loaded
         options = Options(
@@ -71,6 +75,7 @@ def stress(directory: Path, load: Load, *, style: str = "none") -> tuple[ExitCod
             retry_failed=False,
             queue_only=True,
             most_at_once=load.batch,
+            durability=load.durability,
         )
         code = supervise(path, workflow_id, options, progress.watcher(style, sys.stderr))
         with opening.open_read_only(path) as db:
@@ -125,6 +130,7 @@ class Asked(NamedTuple):
     runners: int | None
     batch: int | None
     journal: str
+    durability: Durability
     turnstile: bool
     progress: str
     as_json: bool
@@ -148,6 +154,7 @@ def run_contention(asked: Asked) -> int:
         batch=asked.batch,
         turnstile=asked.turnstile,
         journal=asked.journal,
+        durability=asked.durability,
     )
     database = place.database(asked.database, None, asked.output_dir)
     code, figures = stress(near(database), load, style=asked.progress)

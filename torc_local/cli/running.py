@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torc_local.cli import answer, changing, place, progress
+from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_memory
 from torc_local.process.plan import Options
@@ -32,6 +33,7 @@ class Request(NamedTuple):
     fresh: bool
     retry_failed: bool
     turnstile: bool
+    durability: Durability
     as_json: bool
 
 
@@ -49,7 +51,7 @@ def run_target(request: Request) -> int:
         _check_output(request.output_dir / "stdio")
     if target.spec is not None:
         loaded = changing.read_file(target.spec)
-        with opening.open_or_create(path, turnstile=request.turnstile) as db:
+        with opening.open_or_create(path, turnstile=request.turnstile, durability=request.durability) as db:
             workflow_id = changing.find_or_create(db, loaded, fresh=request.fresh)
         # A hundred thousand jobs are in the database now; the processes to be forked need no copy of them.
         del loaded
@@ -66,6 +68,7 @@ def run_target(request: Request) -> int:
         grace_s=request.grace_s,
         turnstile=request.turnstile,
         retry_failed=request.retry_failed,
+        durability=request.durability,
     )
     code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
     if code is ExitCode.STATE and not request.as_json:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torc_local.engine.begin import Beginning
+from torc_local.ground.durability import Durability
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import finished_jobs
 from torc_local.process import machine
@@ -35,6 +36,7 @@ class Options(NamedTuple):
     retry_failed: bool
     queue_only: bool = False  # claim and settle, run nothing: for measuring the queue itself
     most_at_once: int | None = None  # jobs that a slot may claim
+    durability: Durability = Durability.NORMAL
 
 
 def plan(
@@ -61,6 +63,7 @@ def plan(
         slots=0,
         grace_s=options.grace_s,
         turnstile=options.turnstile,
+        durability=options.durability,
         queue_only=options.queue_only,
         most_at_once=options.most_at_once,
     )

@@ -27,6 +27,7 @@ from typing import NamedTuple
 from torc_local.engine.batch import BatchPolicy
 from torc_local.engine.turn import INTERRUPTED, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
+from torc_local.ground.durability import Durability
 from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
 from torc_local.process import backlog, orphans, peers, segments, spawn
 from torc_local.process.backlog import Backlog
@@ -65,6 +66,7 @@ class Setup(NamedTuple):
     slots: int
     grace_s: float
     turnstile: bool
+    durability: Durability
     queue_only: bool  # jobs are claimed and settled, not run
     most_at_once: int | None  # jobs that a slot may claim; None: as many as it learns
 

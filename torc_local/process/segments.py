@@ -17,6 +17,7 @@ from torc_local.process.room import NO_ROOM, NoRoom
 LARGE_BYTES = 256 * 1024 * 1024
 
 _SUFFIXES = (".out", ".err")
+_MOST_SAME_NAMES = 1000
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -58,9 +59,23 @@ def directory(output_dir: Path) -> Path:
 
 
 def open_segment(place: Path, hostname: str, token: str, runner_id: int, slot: int, number: int) -> Segment:
-    """Open a new pair of files; the database's token and the runner's id, never used twice, make their name ours."""
+    """Open a new pair of files; the database's token, the runner's id and the place make their name ours.
+
+    A runner's id is used twice when a power loss took the record of the first one and left its files. They belong to
+    nobody then, and are left alone.
+    """
     node = re.sub(r"[^A-Za-z0-9.-]", "_", hostname)
-    path = place / f"{node}-{token[:6]}-{runner_id}-{slot}.{number:03d}"
+    name = f"{node}-{token[:6]}-{runner_id}-{slot}.{number:03d}"
+    for again in range(_MOST_SAME_NAMES):
+        try:
+            return _open(place / (f"{name}~{again}" if again else name))
+        except FileExistsError:
+            continue
+    raise StateError(f"cannot write job output to {place / name}: too many files are called so")
+
+
+def _open(path: Path) -> Segment:
+    """Open both files or none. Raises FileExistsError when one of them is somebody's."""
     opened: list[int] = []
     try:
         for suffix in _SUFFIXES:
@@ -69,6 +84,8 @@ def open_segment(place: Path, hostname: str, token: str, runner_id: int, slot: i
         for fd, suffix in zip(opened, _SUFFIXES, strict=False):
             os.close(fd)
             Path(f"{path}{suffix}").unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise
         kind = NoRoom if error.errno in NO_ROOM else StateError
         raise kind(f"cannot write job output to {path}: {os.strerror(error.errno or 0).lower()}") from None
     return Segment(path, *opened)

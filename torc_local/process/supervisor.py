@@ -22,6 +22,7 @@ from pathlib import Path
 
 from torc_local.engine.begin import How, begin
 from torc_local.ground import clock, faults
+from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
 from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments, spawn
@@ -44,6 +45,9 @@ TICK_S = 0.25
 #: How often the processes of this machine are watched.
 WATCH_S = 2.0
 
+#: How often what was recorded is synced to the disk: so much may a power loss cost, see ground/durability.py.
+SYNC_S = 1.0
+
 #: Processes that died this often (times runners) while nothing got done are not started again.
 _MOST_DEATHS = 5
 
@@ -59,7 +63,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     # Refuses before anything is written.
     plan.number_of_runners(plan.number_of_slots(options, here), options.runners, plan.processors())
     segments.directory(options.output_dir)
-    with opening.open_existing(db_path, turnstile=options.turnstile) as db:
+    with opening.open_existing(db_path, turnstile=options.turnstile, durability=options.durability) as db:
         recovered = recover_dead(db, workflow_id)
         _keep_order(db, workflow_id)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
@@ -117,6 +121,7 @@ class _Supervisor:
         self._coordinator: ForkProcess | None = None
         self._connection: Database | None = None
         self._began = clock.monotonic()
+        self._synced = self._began
         self._deaths = 0
         self._finished_at_death = -1
         self._stop_signal: int | None = None
@@ -156,7 +161,7 @@ class _Supervisor:
             self._coordinator = context.Process(
                 target=run_coordinator,
                 args=(self._db_path, post, parent),
-                kwargs={"turnstile": self._options.turnstile},
+                kwargs={"turnstile": self._options.turnstile, "durability": self._options.durability},
                 name="coordinator",
             )
             if not self._start(self._coordinator):
@@ -294,7 +299,9 @@ class _Supervisor:
         """Our connection, opened when it is needed first, closed before each fork."""
         if self._connection is None:
             self._identity.before_opening()
-            self._connection = opening.open_existing(self._db_path, turnstile=self._options.turnstile)
+            self._connection = opening.open_existing(
+                self._db_path, turnstile=self._options.turnstile, durability=self._options.durability
+            )
         return self._connection
 
     def _disconnect(self) -> None:
@@ -308,6 +315,8 @@ class _Supervisor:
         self._tell_events(db)
         counts = workflows.counts(db, self._info.workflow_id)
         self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
+        if clock.monotonic() - self._synced >= SYNC_S:
+            self._sync(db)
         if self._insist_at is not None and clock.monotonic() > self._insist_at:
             # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
             self._signal_runners(signal.SIGKILL)
@@ -346,6 +355,12 @@ class _Supervisor:
             if gone.pid in workers:
                 machine.kill(gone.pid, gone.pid_start)
 
+    def _sync(self, db: Database) -> None:
+        # Here and not in the coordinator: nobody waits for us, however long the disk takes.
+        if self._options.durability is Durability.NORMAL:
+            db.sync()
+        self._synced = clock.monotonic()
+
     def _tell_events(self, db: Database) -> None:
         while new := events.since(db, self._info.workflow_id, self._last_event):
             for event in new:
@@ -374,6 +389,7 @@ class _Supervisor:
             code, counts, self._info.total, clock.monotonic() - self._began, tuple(dict.fromkeys(self._explanations))
         )
         self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
+        self._sync(db)
         self._watcher.ended(outcome)
         return code
 

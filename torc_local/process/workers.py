@@ -11,6 +11,7 @@ import apsw
 from torc_local.engine.turn import Fenced
 from torc_local.ground import clock
 from torc_local.ground.bugs import save_traceback
+from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, StateError, TorcLocalError, of_system
 from torc_local.process import kernel
 from torc_local.process.coordinator import Coordinator, Post
@@ -23,7 +24,13 @@ def run_runner(setup: Setup, parent: int) -> None:
     """Be a runner; does not return."""
     # QUIT, not TERM: without its supervisor a runner ends its jobs at once and gives back what it holds.
     kernel.die_with_parent(parent, signal.SIGQUIT)
-    _be(setup.db_path, setup.workflow_id, lambda db, say: _runner(db, setup, parent, say), turnstile=setup.turnstile)
+    _be(
+        setup.db_path,
+        setup.workflow_id,
+        lambda db, say: _runner(db, setup, parent, say),
+        turnstile=setup.turnstile,
+        durability=setup.durability,
+    )
 
 
 def _runner(db: Database, setup: Setup, parent: int, say: Callable[[str], None]) -> None:
@@ -41,14 +48,25 @@ def _runner(db: Database, setup: Setup, parent: int, say: Callable[[str], None])
             runner.close(reason)
 
 
-def run_coordinator(db_path: Path, post: Post, parent: int, *, turnstile: bool) -> None:
+def run_coordinator(db_path: Path, post: Post, parent: int, *, turnstile: bool, durability: Durability) -> None:
     """Be the coordinator, or stand by for it; does not return."""
     kernel.die_with_parent(parent, signal.SIGTERM)
-    _be(db_path, post.workflow_id, lambda db, say: Coordinator(db, post, say).main(), turnstile=turnstile)
+    _be(
+        db_path,
+        post.workflow_id,
+        lambda db, say: Coordinator(db, post, say).main(),
+        turnstile=turnstile,
+        durability=durability,
+    )
 
 
 def _be(
-    db_path: Path, workflow_id: int, work: Callable[[Database, Callable[[str], None]], None], *, turnstile: bool
+    db_path: Path,
+    workflow_id: int,
+    work: Callable[[Database, Callable[[str], None]], None],
+    *,
+    turnstile: bool,
+    durability: Durability,
 ) -> None:
     # Out of the terminal's foreground group, so that Ctrl-C reaches the supervisor alone. A job is born into its
     # runner's group and leaves it an instant later: in that instant the signal would kill it.
@@ -57,7 +75,7 @@ def _be(
     code = ExitCode.OK
     try:
         console = os.dup(2)  # a runner's own standard error becomes that of its jobs
-        with opening.open_existing(db_path, turnstile=turnstile) as db:
+        with opening.open_existing(db_path, turnstile=turnstile, durability=durability) as db:
             try:
                 work(db, lambda message: _say(console, message, None))
             except TorcLocalError as error:

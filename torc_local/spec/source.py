@@ -4,11 +4,13 @@ import bisect
 import re
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from torc_local.ground.errors import Problem, SpecError
 from torc_local.spec.wording import printable
 
 LARGEST_FILE = 1 << 30  # bytes
+_STEP = 1 << 20
 _LONGEST_EXCERPT = 200  # characters
 
 _UNPRINTABLE = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f]")
@@ -64,11 +66,11 @@ def read_bytes(path: str | Path) -> tuple[bytes, str]:
     Raises SpecError, with one problem, for whatever keeps the file from being read.
     """
     if str(path) == "-":
-        return sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"
+        return _content(sys.stdin.buffer), "<stdin>"
     file = str(path)
     try:
         with Path(path).open("rb") as opened:
-            return opened.read(LARGEST_FILE + 1), file
+            return _content(opened), file
     except FileNotFoundError:
         raise SpecError([Problem(file, 0, 0, "there is no such file", _neighbour(Path(path)))]) from None
     except IsADirectoryError:
@@ -79,6 +81,15 @@ def read_bytes(path: str | Path) -> tuple[bytes, str]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SpecError([Problem(file, 0, 0, f"the file cannot be read: {reason}")]) from None
+
+
+def _content(file: BinaryIO) -> bytes:
+    """All of a file, or a little more than may be read of it."""
+    content = bytearray()
+    # In steps: Python allocates what is asked for at once, and a small machine has no gibibyte for a small file.
+    while len(content) <= LARGEST_FILE and (step := file.read(_STEP)):
+        content += step
+    return bytes(content)
 
 
 def decode(data: bytes, file: str) -> str:

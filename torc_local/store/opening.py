@@ -16,6 +16,7 @@ import apsw
 
 from torc_local import __version__
 from torc_local.ground import clock, private
+from torc_local.ground.durability import Durability
 from torc_local.ground.errors import StateError
 from torc_local.ground.states import MOVES
 from torc_local.store import meta, migrations
@@ -39,7 +40,9 @@ def schema() -> str:
     return (resources.files(__package__) / "schema.sql").read_text("utf-8")
 
 
-def open_or_create(path: Path, *, turnstile: bool = True, journal: str = WAL) -> Database:
+def open_or_create(
+    path: Path, *, turnstile: bool = True, journal: str = WAL, durability: Durability = Durability.NORMAL
+) -> Database:
     """Open for writing; make the file and its directory first when they are missing.
 
     ``journal`` is one of JOURNALS, and is for a new file: one that exists keeps its own. Raises StateError when the
@@ -65,10 +68,17 @@ def open_or_create(path: Path, *, turnstile: bool = True, journal: str = WAL) ->
             raise StateError(
                 f"cannot make the database {path}: {_words(error)}", hint="choose another place with --db PATH"
             ) from None
-    return open_existing(path, create=True, turnstile=turnstile, journal=journal)
+    return open_existing(path, create=True, turnstile=turnstile, journal=journal, durability=durability)
 
 
-def open_existing(path: Path, *, create: bool = False, turnstile: bool = True, journal: str = WAL) -> Database:
+def open_existing(
+    path: Path,
+    *,
+    create: bool = False,
+    turnstile: bool = True,
+    journal: str = WAL,
+    durability: Durability = Durability.NORMAL,
+) -> Database:
     """Open for writing a database that exists; ``create`` fills an empty file."""
     _check_file(path)
     if not os.access(path, os.W_OK):
@@ -76,7 +86,7 @@ def open_existing(path: Path, *, create: bool = False, turnstile: bool = True, j
     db = Database(path, _connect(path, apsw.SQLITE_OPEN_READWRITE), writable=True, turnstile=turnstile)
     try:
         _check_version(db, journal if create else None)
-        _settings(db)
+        _settings(db, durability)
     except BaseException as error:
         db.close()
         raise _translated(error, path) from error
@@ -203,20 +213,31 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _settings(db: Database) -> None:
+def _settings(db: Database, durability: Durability) -> None:
     connection = db.connection
     wanted = meta.get(db).journal
     mode = _set_journal(connection, wanted)
     if mode != wanted:
         raise StateError(f"SQLite refuses journal mode {wanted} for {db.path} (it uses {mode})")
-    # A killed process loses nothing; a power loss may cost the last second of records, whose jobs then run again.
-    # Without the log, NORMAL could cost the database itself (SQLite: PRAGMA synchronous).
-    connection.pragma("synchronous", "NORMAL" if mode == WAL else "FULL")
+    connection.pragma("synchronous", synchronous(wanted, durability))
     connection.pragma("journal_size_limit", WAL_BYTES)
     connection.pragma("foreign_keys", True)
     connection.pragma("temp_store", "MEMORY")
     connection.pragma("cell_size_check", True)
     connection.pragma("trusted_schema", False)
+
+
+def synchronous(journal: str, durability: Durability) -> str:
+    """How SQLite syncs: what its ``PRAGMA synchronous`` is set to in every connection that writes.
+
+    With the log, NORMAL keeps the file whole and loses at most what was committed since the last sync (the supervisor
+    makes one every second); FULL syncs each commit. Without it, NORMAL could cost the file itself, and FULL loses the
+    last commit: it does not sync the directory after it removed the journal, and a journal that is back undoes the
+    commit. EXTRA does.
+    """
+    if journal != WAL:
+        return "EXTRA"
+    return "FULL" if durability is Durability.FULL else "NORMAL"
 
 
 def _set_journal(connection: apsw.Connection, journal: str) -> object:
