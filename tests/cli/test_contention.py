@@ -57,6 +57,7 @@ def test_a_place_that_cannot_be_written_is_named(process, here):
     assert "cannot write to /proc" in answer.err
 
 
+@pytest.mark.scale
 def test_doctor_says_in_a_sentence_whether_the_file_system_is_fit(process, small):
     before = small.read_bytes()
     answer = process("doctor", "--benchmark", "-f", "json")

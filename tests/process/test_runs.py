@@ -12,7 +12,7 @@ def numbers(count):
 @pytest.mark.parametrize(
     ("turnstile", "count"),
     [
-        ("yes", 2000),
+        ("yes", 1000),
         pytest.param("yes", 10_000, marks=pytest.mark.scale),
         pytest.param("no", 10_000, marks=pytest.mark.scale),
     ],

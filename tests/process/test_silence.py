@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests.process.running import finished, wait_for
 from torc_local.process import machine
 from torc_local.store import opening
@@ -28,6 +30,7 @@ def pid_of_coordinator(place):
     return pid
 
 
+@pytest.mark.fault
 def test_a_stopped_runner_is_replaced_after_its_lease(place):
     jobs(place)
     run = place.start(2, "lease=1.2")
@@ -40,6 +43,7 @@ def test_a_stopped_runner_is_replaced_after_its_lease(place):
     assert "runner_lost" in done["stderr"], "it is said"
 
 
+@pytest.mark.fault
 def test_a_stopped_coordinator_is_replaced_after_its_lease(place):
     place.write(
         {"name": "a{i}", "command": "sleep 0.05", "parameters": {"i": "1:20"}},
@@ -51,6 +55,7 @@ def test_a_stopped_coordinator_is_replaced_after_its_lease(place):
     assert finished(run)["counts"] == {"completed": 40}
 
 
+@pytest.mark.fault
 def test_a_run_that_is_stopped_as_a_whole_loses_its_jobs_to_another_one(place):
     """As by Ctrl-Z, in the middle of a transaction even: what is halted for longer than its lease is killed."""
     jobs(place, length="0.02", count=60)
@@ -105,6 +110,7 @@ def test_a_runner_stopped_past_its_lease_and_continued_records_nothing_and_ends_
     assert "was declared dead" in done["stderr"]
 
 
+@pytest.mark.fault
 def test_a_runner_that_was_stopped_past_its_lease_starts_nothing_of_what_it_had_claimed(place):
     """Others have run it since."""
     jobs(place, length="0", count=400)
@@ -155,6 +161,7 @@ def test_a_job_that_cleared_its_environment_is_found_by_the_next_run(place):
     again.communicate()
 
 
+@pytest.mark.fault
 def test_what_a_completed_job_left_behind_is_spared_when_another_runner_dies(place):
     """It may be a server that later jobs use; it ends with the run."""
     place.write(
