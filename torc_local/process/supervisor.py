@@ -25,19 +25,18 @@ from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
-from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments, spawn
+from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments
 from torc_local.process.coordinator import Post
+from torc_local.process.guardian import Guardian
 from torc_local.process.identity import Identity, Trouble
 from torc_local.process.inbox import Inbox, heeded
-from torc_local.process.peers import Peers
 from torc_local.process.plan import Options
-from torc_local.process.recovery import recover, recover_dead
+from torc_local.process.recovery import recover_dead
 from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
 from torc_local.process.workers import run_coordinator, run_runner
-from torc_local.store import events, meta, opening, runners, workflows
+from torc_local.store import events, opening, workflows
 from torc_local.store.database import Database
-from torc_local.store.runners import LeaseRow, RunnerRow
 
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
@@ -117,6 +116,7 @@ class _Supervisor:
         self._info = info
         self._last_event = last_event
         self._setups = setups
+        self._guardian = Guardian(info.workflow_id, info.run_id, setups[0].node_id)
         self._runners: dict[ForkProcess, Setup] = {}
         self._coordinator: ForkProcess | None = None
         self._connection: Database | None = None
@@ -128,9 +128,7 @@ class _Supervisor:
         self._stop_count = 0
         self._insist_at: float | None = None
         self._trouble: ExitCode | None = None
-        self._peers = Peers()
         self._identity = Identity(db_path)
-        self._here = machine.boot_id()
         self._watched = self._began
         self._explanations: list[str] = []
 
@@ -224,26 +222,8 @@ class _Supervisor:
 
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
-        db = self._db()
-        self._end_strays(db)
-        for row in self._of_this_node(db):
-            if row.pid == process.pid:
-                recover(db, row, why=_death(process.exitcode))
+        self._guardian.bury(self._db(), process.pid, self._workers(), why=_death(process.exitcode))
         faults.reach("supervisor.buried")
-
-    def _end_strays(self, db: Database) -> None:
-        """End what we were given by the kernel, except what jobs of runners that live have left behind."""
-        workers = self._workers()
-        alive = [row.id for row in self._of_this_node(db) if row.pid in workers]
-        entries = [f"{spawn.RUNNER_VARIABLE}={meta.token(db)}.{number}".encode() for number in alive]
-        orphans.end_strays(
-            os.getpid(), workers, lambda environment: any(entry in environment.split(b"\0") for entry in entries)
-        )
-
-    def _of_this_node(self, db: Database) -> list[RunnerRow]:
-        """The open rows of runners of this node, ours and others'; also of those that have just died."""
-        here = self._setups[0].node_id
-        return [row for row in runners.alive(db, self._info.workflow_id) if row.node_id == here]
 
     def _workers(self) -> set[int]:
         """Pids of the runners and the coordinator that have not been collected."""
@@ -322,7 +302,7 @@ class _Supervisor:
             self._signal_runners(signal.SIGKILL)
         if self._stop_count == 0 and clock.monotonic() - self._watched >= WATCH_S:
             self._watched = clock.monotonic()
-            self._kill_halted(db)
+            self._guardian.kill_halted(db, self._workers())
 
     def _mind_file(self, db: Database) -> None:
         if (trouble := self._identity.look(db)) is not None:
@@ -336,24 +316,6 @@ class _Supervisor:
         self._signal_runners(signal.SIGTERM if trouble.recordable else signal.SIGQUIT)
         patience_s = (self._options.grace_s if trouble.recordable else 0.0) + 3 * runner.INSIST_S
         self._insist_at = min(self._insist_at or float("inf"), clock.monotonic() + patience_s)
-
-    def _kill_halted(self, db: Database) -> None:
-        """Kill processes of this workflow on this machine that were halted for longer than their lease.
-
-        Only we can: a coordinator needs the write lock, and they may hold it. As dead ones they are replaced, and their
-        jobs given to others. So are those of ours that were declared dead by another node, and live.
-        """
-        lease = runners.lease(db, self._info.workflow_id)
-        peers: list[RunnerRow | LeaseRow] = [*self._of_this_node(db)]
-        if lease is not None and lease.released_at is None:
-            peers.append(lease)
-        for peer in peers:
-            if peer.boot_id == self._here and self._peers.is_dead(peer, peer.beat):
-                machine.kill(peer.pid, peer.pid_start)
-        workers = self._workers()
-        for gone in runners.lost(db, self._info.workflow_id, self._info.run_id, self._setups[0].node_id):
-            if gone.pid in workers:
-                machine.kill(gone.pid, gone.pid_start)
 
     def _sync(self, db: Database) -> None:
         # Here and not in the coordinator: nobody waits for us, however long the disk takes.
