@@ -18,6 +18,7 @@ def test_every_process_of_a_run_syncs_as_it_was_told(place, journal, durability,
     assert noted == {(who, str(expected)) for who in ("MainProcess", "coordinator", "runner")}
 
 
+@pytest.mark.fault
 def test_what_is_recorded_is_synced_again_and_again_and_at_the_end(place):
     place.write({"name": "a", "command": "sleep 1"})
     syncs = place.directory / "syncs"

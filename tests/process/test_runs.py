@@ -25,6 +25,7 @@ def test_sixteen_runners_run_each_job_exactly_once(place, turnstile, count):
     assert done["counts"] == {"completed": count}
 
 
+@pytest.mark.fault
 def test_two_runs_on_one_database_finish_one_workflow_together(place):
     place.write({"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": "1:1500"}})
     first = place.start(4)
@@ -170,6 +171,7 @@ def test_without_j_the_budget_of_the_node_is_kept_and_what_does_not_fit_is_skipp
     assert place.lines() == {"huge": 1}
 
 
+@pytest.mark.fault
 def test_two_runs_without_j_share_one_budget(place):
     place.write(
         {"name": "s{i}", "command": "sleep 0.2", "parameters": {"i": "1:24"}, "resource_requirements": "one"},

@@ -70,6 +70,7 @@ def test_a_run_that_is_stopped_as_a_whole_loses_its_jobs_to_another_one(place):
     assert finished(first)["code"] == 0
 
 
+@pytest.mark.fault
 def test_a_process_stopped_with_the_write_lock_in_its_hands_stops_nobody_for_longer_than_its_lease(place):
     jobs(place, count=30)
     run = place.start(2, "lease=1.5", TORC_LOCAL_FAULT=f"runner.writing:5:STOP:{place.directory}/stopped")
