@@ -44,7 +44,7 @@ def bare_spawns_per_second():
 @pytest.mark.parametrize("runners", [2, 16])
 def test_the_scale_test_completes_fairly_and_close_to_what_spawning_alone_would_take(tmp_path, runners, small):
     database, spec, total = str(tmp_path / "torc.db"), SCALE_TEST, 100_004
-    if small and runners > 2:
+    if small:
         spec, total = tmp_path / "small.json", 20_004
         spec.write_text(json.dumps(barrier_spec(5000)))
     torc("create", str(spec), "--db", database)
