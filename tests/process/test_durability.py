@@ -1,6 +1,12 @@
 """`--durability` reaches every connection of a run. What it is worth when power fails: tests/power."""
 
+import time
+
 import pytest
+
+from tests.process.running import wait_for
+from torc_local.process import machine
+from torc_local.store import opening
 
 NORMAL, FULL, EXTRA = 1, 2, 3  # SQLite's numbers
 
@@ -33,3 +39,24 @@ def test_with_full_durability_each_commit_was_synced_already(place):
     syncs = place.directory / "syncs"
     assert place.run(2, "durability=full", f"syncs={syncs}")["counts"] == {"completed": 1}
     assert not syncs.exists()
+
+
+def test_after_a_power_loss_nobody_waits_for_the_coordinator_of_the_earlier_boot(place):
+    """It is known to be dead; by its silence alone it would be given up after a minute."""
+    place.write(
+        {"name": "a{i}", "command": "sleep 0.1", "parameters": {"i": "1:8"}},
+        {"name": "b", "command": "true", "depends_on_regexes": ["^a"]},
+    )
+    first = place.start(2)
+    wait_for(lambda: place.ask("SELECT 1 FROM v_attempts"))
+    first.kill()
+    first.communicate()
+    workers = place.query("SELECT pid, pid_start FROM runner UNION ALL SELECT pid, pid_start FROM coordinator")
+    wait_for(lambda: not any(machine.is_alive(*worker) for worker in workers))
+    boot = machine.boot_id().split(":")[1]
+    with opening.open_existing(place.db_path) as db, db.write("test"):
+        db.connection.execute("UPDATE node SET boot_id = replace(boot_id, ?, 'earlier')", (boot,))
+        db.connection.execute("UPDATE coordinator SET released_at = NULL")
+    began = time.monotonic()
+    assert place.run(2)["counts"] == {"completed": 9}
+    assert time.monotonic() - began < 20

@@ -37,6 +37,8 @@ class Peers:
         here = peer.boot_id == self._boot_id
         if here and not machine.is_alive(peer.pid, peer.pid_start):
             return True
+        if not here and machine.same_machine_rebooted(peer.boot_id, peer.hostname):
+            return True
         key = (peer.boot_id, peer.pid, peer.pid_start)
         now = clock.monotonic()
         seen = self._seen.get(key)

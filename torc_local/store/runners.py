@@ -39,6 +39,7 @@ class LeaseRow(NamedTuple):
     workflow_id: int
     epoch: int
     node_id: int
+    hostname: str
     boot_id: str
     pid: int
     pid_start: int
@@ -235,8 +236,9 @@ def add_segment(db: Database, runner_id: int, path: str) -> int:
 
 _LEASE = statement(
     "coordinator_get",
-    "SELECT c.workflow_id, c.epoch, c.node_id, n.boot_id, c.pid, c.pid_start, c.beat, c.released_at, c.cpu_s,"
-    " c.transactions, c.write_figures FROM coordinator c JOIN node n ON n.id = c.node_id WHERE c.workflow_id = ?",
+    "SELECT c.workflow_id, c.epoch, c.node_id, n.hostname, n.boot_id, c.pid, c.pid_start, c.beat, c.released_at,"
+    " c.cpu_s, c.transactions, c.write_figures"
+    " FROM coordinator c JOIN node n ON n.id = c.node_id WHERE c.workflow_id = ?",
     LeaseRow._make,
     hot=True,
 )
