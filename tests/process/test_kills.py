@@ -21,7 +21,7 @@ def workflow(place, length):
 ONCE = ("runner.registered", "coordinator.leased", "coordinator.closed")  # each process is there once
 
 
-@pytest.mark.parametrize("length", ["0", pytest.param("0.15", marks=pytest.mark.fault)])
+@pytest.mark.parametrize("length", ["0", pytest.param("0.3", marks=pytest.mark.fault)])
 @pytest.mark.parametrize("point", [p for p in faults.POINTS if not p.startswith("supervisor")])
 def test_a_worker_killed_at_a_moment_of_the_crash_table_costs_at_most_what_the_table_says(place, point, length):
     workflow(place, length)

@@ -9,7 +9,10 @@ def numbers(count):
     return {str(i): 1 for i in range(1, count + 1)}
 
 
-@pytest.mark.parametrize(("turnstile", "count"), [("yes", 1000), pytest.param("no", 10_000, marks=pytest.mark.scale)])
+@pytest.mark.parametrize(
+    ("turnstile", "count"),
+    [("yes", 1000), *(pytest.param(use, 10_000, marks=pytest.mark.scale) for use in ("yes", "no"))],
+)
 def test_sixteen_runners_run_each_job_exactly_once(place, turnstile, count):
     place.write({"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": f"1:{count}"}})
     done = place.run(16, f"turnstile={turnstile}")
@@ -20,12 +23,12 @@ def test_sixteen_runners_run_each_job_exactly_once(place, turnstile, count):
 
 @pytest.mark.fault
 def test_two_runs_on_one_database_finish_one_workflow_together(place):
-    place.write({"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": "1:1500"}})
+    place.write({"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": "1:3000"}})
     first = place.start(4)
     wait_for(lambda: place.lines().total() > 50)
     second = place.start(4)
     assert finished(first)["code"] == finished(second)["code"] == 0
-    assert place.lines() == numbers(1500)
+    assert place.lines() == numbers(3000)
     runs = place.query("SELECT count(*), min(jobs_run) FROM v_runners")
     assert runs[0][0] == 8
     assert runs[0][1] > 0, "every runner of both runs had a share"

@@ -89,7 +89,7 @@ def test_a_workflow_canceled_from_another_process_ends_its_jobs_and_leaves_the_r
     assert place.run(2)["counts"] == {"completed": 6}
 
 
-MOMENTS = [0.1, *(pytest.param(s, marks=pytest.mark.fault) for s in (0.0, 0.03, 0.4))]
+MOMENTS = [0.1, *(pytest.param(s, marks=pytest.mark.fault) for s in (0.0, 0.02, 0.05, 0.2, 0.4, 0.8))]
 
 
 @pytest.mark.parametrize("delay", MOMENTS)

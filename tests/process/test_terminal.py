@@ -47,7 +47,7 @@ class Terminal:
         os.close(self._master)
 
 
-@pytest.mark.parametrize("delay", [0.3, *(pytest.param(s, marks=pytest.mark.fault) for s in (0.0, 2.0))])
+@pytest.mark.parametrize("delay", [0.3, *(pytest.param(s, marks=pytest.mark.fault) for s in (0.0, 1.0, 2.0))])
 def test_ctrl_c_hits_no_job_and_the_next_run_completes_the_rest(place, delay):
     place.write(
         {"name": "a{i}", "command": place.append("a{i}"), "parameters": {"i": "1:2000"}},

@@ -44,7 +44,7 @@ def bare_spawns_per_second():
 @pytest.mark.parametrize("runners", [2, 16])
 def test_the_scale_test_completes_fairly_and_close_to_what_spawning_alone_would_take(tmp_path, runners, small):
     database, spec, total = str(tmp_path / "torc.db"), SCALE_TEST, 100_004
-    if small:
+    if small and runners > 2:
         spec, total = tmp_path / "small.json", 20_004
         spec.write_text(json.dumps(barrier_spec(5000)))
     torc("create", str(spec), "--db", database)
@@ -65,8 +65,7 @@ def test_the_scale_test_completes_fairly_and_close_to_what_spawning_alone_would_
         "the slowest gets half the mean"
     )
     assert report["claim_transactions"] < total / 5, "jobs are claimed in batches"
-    # Sixteen runners on two processors are not what anybody would choose: they share caches and the lock among more.
-    assert report["throughput_jobs_per_second"] > (0.7 if runners == 2 else 0.5) * limit
+    assert report["throughput_jobs_per_second"] > 0.7 * limit
 
 
 def test_sixty_four_runners_share_one_lock_without_an_error(tmp_path):
