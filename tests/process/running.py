@@ -53,7 +53,7 @@ class Place:
         """End what a test that failed left running."""
         for process in self.started:
             if process.poll() is None:
-                for pid in [*orphans.descendants(process.pid), process.pid]:
+                for pid in [*orphans.below(process.pid), process.pid]:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 process.communicate()

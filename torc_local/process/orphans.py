@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,45 +16,48 @@ _SAME_START_S = 2.0
 def end_all(belongs: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int:
     """Kill every process of ours whose environment satisfies ``belongs``; how many there were.
 
-    They are stopped first, so that none forks while we look; looked for again until none is left. A zombie has no
-    environment any more, so none has to be collected here, where the status of a worker might be taken with it.
+    A zombie has no environment any more, so none has to be collected here, where the status of a worker might be taken
+    with it.
     """
-    killed: set[int] = set()
-    until = time.monotonic() + patience_s
-    while True:
-        found = [pid for pid in _ours() if belongs(_environment(pid))]
-        if not found:
-            return len(killed)
-        for kind in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in found:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, kind)
-        killed.update(found)
-        if time.monotonic() > until:
-            return len(killed)
-        time.sleep(0.002)
+    return _end(lambda: [pid for pid in _ours() if belongs(_environment(pid))], lambda: None, patience_s)
 
 
 def end_strays(root: int, workers: set[int], spared: Callable[[bytes], bool], *, patience_s: float = 5.0) -> int:
-    """Kill what ``root`` has adopted, with everything below it, until nothing is left; how many there were.
+    """Kill what ``root`` has adopted, with everything below it; how many there were.
 
     Adopted is what is below ``root`` and not below one of its ``workers``: what the jobs of dead workers left, whatever
     they did to their environment. ``spared`` are processes with an environment that a live worker gave them: a job of
     it has ended, and left them behind.
     """
+
+    def adopted() -> list[int]:
+        return [pid for pid in below(root, workers) if not spared(_environment(pid))]
+
+    return _end(adopted, lambda: reap_adopted(workers), patience_s)
+
+
+def kill_descendants(root: int, *, patience_s: float = 10.0) -> int:
+    """Kill everything below ``root``; how many there were."""
+    return _end(lambda: below(root), lambda: reap_adopted(set()), patience_s)
+
+
+def _end(find: Callable[[], list[int]], collect: Callable[[], None], patience_s: float) -> int:
+    """Kill what is found, looking again until nothing is; how many there were.
+
+    They are stopped first, so that none forks while we look. What hangs in the kernel (a dead network file system) does
+    not die: after a while it is left behind.
+    """
     killed: set[int] = set()
     until = time.monotonic() + patience_s
-    while True:
-        found = [pid for pid in _below(root, workers) if not spared(_environment(pid))]
-        if not found or time.monotonic() > until:
-            return len(killed)
+    while (found := find()) and time.monotonic() <= until:
         for kind in (signal.SIGSTOP, signal.SIGKILL):
             for pid in found:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, kind)
         killed.update(found)
-        reap_adopted(workers)
+        collect()
         time.sleep(0.002)
+    return len(killed)
 
 
 def end_group(leader: int, started_at: float) -> bool:
@@ -76,18 +79,12 @@ def with_entry(name: str, value: str) -> Callable[[bytes], bool]:
     return lambda environment: entry in environment.split(b"\0")
 
 
-def descendants(root: int) -> list[int]:
-    """All processes below ``root``; not those that have ended."""
-    return _below(root, set())
-
-
-def _below(root: int, leave_out: set[int]) -> list[int]:
+def below(root: int, leave_out: Collection[int] = ()) -> list[int]:
     """All processes below ``root``, without ``leave_out`` and what is below them."""
     children: dict[int, list[int]] = {}
     for pid in _ours():
-        with suppress(OSError, ValueError):
-            text = Path(f"/proc/{pid}/stat").read_text("latin-1")
-            fields = text[text.rindex(")") + 2 :].split()
+        with suppress(IndexError):  # it ended meanwhile
+            fields = machine.stat(pid)
             # A zombie with more than one thread lives: only its first thread has ended.
             if fields[0] not in ("Z", "X") or int(fields[17]) > 1:
                 children.setdefault(int(fields[1]), []).append(pid)
@@ -97,25 +94,6 @@ def _below(root: int, leave_out: set[int]) -> list[int]:
         found += below
         todo += below
     return found
-
-
-def kill_descendants(root: int, *, patience_s: float = 10.0) -> int:
-    """Kill everything below ``root``, looking again until nothing is left; how many there were.
-
-    What hangs in the kernel (a dead network file system) does not die: after a while it is left behind.
-    """
-    killed: set[int] = set()
-    until = time.monotonic() + patience_s
-    while True:
-        found = descendants(root)
-        if not found or time.monotonic() > until:
-            return len(killed)
-        for pid in found:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        killed.update(found)
-        reap_adopted(set())
-        time.sleep(0.002)
 
 
 def reap_adopted(workers: set[int]) -> None:
