@@ -17,7 +17,7 @@ import tests.process.set_clock  # noqa: F401 - first: the program reads the cloc
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
 from torc_local.ground.durability import Durability
-from torc_local.process import backlog, coordinator, peers, runner, supervisor
+from torc_local.process import backlog, peers, runner, supervisor
 from torc_local.process.plan import Options
 from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.spec.load import load
@@ -130,7 +130,7 @@ def main() -> int:
     if "lease" in given:
         peers.LEASE_S = float(given["lease"])
         peers.MOST_PER_LOOK_S = peers.LEASE_S / 4
-        runner.BEAT_S = coordinator.WATCH_S = supervisor.WATCH_S = peers.LEASE_S / 8
+        runner.BEAT_S = peers.WATCH_S = peers.LEASE_S / 8
     code = supervisor.run(path, workflow_id, options, quiet)
     print(json.dumps({"code": int(code), "counts": quiet.outcome.counts, "explanations": quiet.outcome.explanations}))  # noqa: T201
     return int(code)

@@ -35,20 +35,15 @@ def open_workflow(option: Path | None, word: str | None) -> Iterator[tuple[Datab
 
 
 def dead_runners(runners: Sequence[RunnerRow]) -> set[int]:
-    """Ids of those that certainly died: on this machine, and their process is gone. Others' are taken for alive."""
+    """Ids of those that certainly died."""
     if not runners:
         return set()
     from torc_local.process import machine  # noqa: PLC0415 - needs psutil
 
-    boot = machine.boot_id()
     return {
         runner.id
         for runner in runners
-        if (
-            not machine.is_alive(runner.pid, runner.pid_start)
-            if runner.boot_id == boot
-            else machine.same_machine_rebooted(runner.boot_id, runner.hostname)
-        )
+        if machine.is_gone(runner.boot_id, runner.hostname, runner.pid, runner.pid_start)
     }
 
 

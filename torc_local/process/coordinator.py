@@ -21,7 +21,7 @@ from typing import NamedTuple
 from torc_local.engine.close import close
 from torc_local.engine.unblock import Deposed, unblock
 from torc_local.ground import clock, faults
-from torc_local.process import machine
+from torc_local.process import machine, peers
 from torc_local.process.backlog import RETRY_S
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.metrics import write_figures
@@ -31,9 +31,6 @@ from torc_local.process.recovery import recover
 from torc_local.store import jobs, runners, unblocking, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 from torc_local.store.opening import translated
-
-#: How often peers are looked at, and the lease is renewed when nothing else happens.
-WATCH_S = 2.0
 
 #: While runners have enough to do, ended jobs may wait this long to be counted off in one batch.
 GATHER_S = 0.02
@@ -114,7 +111,7 @@ class Coordinator:
         looked = drawn = -1  # versions of the database: at the last look, and when consequences were last drawn
         while True:
             now = clock.monotonic()
-            if now - watched >= WATCH_S:
+            if now - watched >= peers.WATCH_S:  # the lease is renewed then, too
                 watched = now
                 self._watch()
             version = self._db.data_version

@@ -58,13 +58,23 @@ def same_machine_rebooted(boot: str, hostname: str) -> bool:
 
 def start_of(pid: int) -> int | None:
     """When the process started, in clock ticks after boot; None when there is no such process, or only its zombie."""
-    fields = _stat(pid)
+    fields = stat(pid)
     return None if not fields or fields[0] in ("Z", "X") else int(fields[19])
+
+
+def is_gone(boot: str, hostname: str, pid: int, pid_start: int) -> bool:
+    """Whether the process of a row of ours certainly died: on this machine, an earlier boot of it included.
+
+    Those of other machines are taken for alive.
+    """
+    if boot == boot_id():
+        return not is_alive(pid, pid_start)
+    return same_machine_rebooted(boot, hostname)
 
 
 def is_halted(pid: int) -> bool:
     """Whether the process cannot do anything: it was stopped by somebody, or hangs in the kernel."""
-    fields = _stat(pid)
+    fields = stat(pid)
     return bool(fields) and fields[0] in ("T", "t", "D")
 
 
@@ -85,7 +95,7 @@ def is_alive(pid: int, pid_start: int) -> bool:
     return start_of(pid) == pid_start
 
 
-def _stat(pid: int) -> list[str]:
+def stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the state on (proc(5)); none when there is no such process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("latin-1")

@@ -4,6 +4,9 @@ from torc_local.ground import clock
 from torc_local.process import machine
 from torc_local.store.runners import LeaseRow, RunnerRow
 
+#: How often peers are looked at.
+WATCH_S = 2.0
+
 #: A peer whose beat has not changed for this long, by the clock of who watches it, is given up.
 LEASE_S = 60.0
 
@@ -24,7 +27,6 @@ class Peers:
     """The beats that one process has seen of the others."""
 
     def __init__(self) -> None:
-        self._boot_id = machine.boot_id()
         self._seen: dict[tuple[str, int, int], _Seen] = {}
 
     def is_dead(self, peer: RunnerRow | LeaseRow, beat: int) -> bool:
@@ -34,10 +36,7 @@ class Peers:
         somebody else does not give back. It is to be killed before its work is taken. One of another machine finds
         itself fenced when it goes on.
         """
-        here = peer.boot_id == self._boot_id
-        if here and not machine.is_alive(peer.pid, peer.pid_start):
-            return True
-        if not here and machine.same_machine_rebooted(peer.boot_id, peer.hostname):
+        if machine.is_gone(peer.boot_id, peer.hostname, peer.pid, peer.pid_start):
             return True
         key = (peer.boot_id, peer.pid, peer.pid_start)
         now = clock.monotonic()
@@ -47,4 +46,4 @@ class Peers:
             return False
         seen.silent_s += min(now - seen.looked, MOST_PER_LOOK_S)
         seen.looked = now
-        return seen.silent_s > LEASE_S and (not here or machine.is_halted(peer.pid))
+        return seen.silent_s > LEASE_S and (peer.boot_id != machine.boot_id() or machine.is_halted(peer.pid))

@@ -43,15 +43,12 @@ def recover_dead(db: Database, workflow_id: int) -> Recovered:
     Where one died, whatever killed it may have damaged the file (a power loss, a full or failing disk), so its pages
     are checked before anything is written to it. Raises StateError when they are not whole.
     """
-    boot = machine.boot_id()
-    dead = [runner for runner in runners.alive(db, workflow_id) if _is_dead(runner, boot)]
+    dead = [
+        runner
+        for runner in runners.alive(db, workflow_id)
+        if machine.is_gone(runner.boot_id, runner.hostname, runner.pid, runner.pid_start)
+    ]
     if dead:
         checking.demand(db)
     found = [back for runner in dead if (back := recover(db, runner, why="died")) is not None]
     return Recovered(len(found), sum(back.lost + back.failed for back in found), sum(back.unstarted for back in found))
-
-
-def _is_dead(runner: RunnerRow, boot: str) -> bool:
-    if runner.boot_id == boot:
-        return not machine.is_alive(runner.pid, runner.pid_start)
-    return machine.same_machine_rebooted(runner.boot_id, runner.hostname)

@@ -126,9 +126,7 @@ class Runner:
             self._told(kind)
         now = clock.monotonic()
         self._meet_deadlines(now)
-        if self._backlog.must_wait(now):
-            pass
-        elif (
+        if not self._backlog.must_wait(now) and (
             now >= self._slots.next_due(self._policy.horizon_s)
             or now - self._turned >= BEAT_S
             or self._backlog.since is not None

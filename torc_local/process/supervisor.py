@@ -25,7 +25,7 @@ from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
-from torc_local.process import kernel, machine, orphans, outlook, plan, runner, segments
+from torc_local.process import kernel, machine, orphans, outlook, peers, plan, runner, segments
 from torc_local.process.coordinator import Post
 from torc_local.process.guardian import Guardian
 from torc_local.process.identity import Identity, Trouble
@@ -40,9 +40,6 @@ from torc_local.store.database import Database
 
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
-
-#: How often the processes of this machine are watched.
-WATCH_S = 2.0
 
 #: How often what was recorded is synced to the disk: so much may a power loss cost, see ground/durability.py.
 SYNC_S = 1.0
@@ -300,7 +297,7 @@ class _Supervisor:
         if self._insist_at is not None and clock.monotonic() > self._insist_at:
             # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
             self._signal_runners(signal.SIGKILL)
-        if self._stop_count == 0 and clock.monotonic() - self._watched >= WATCH_S:
+        if self._stop_count == 0 and clock.monotonic() - self._watched >= peers.WATCH_S:
             self._watched = clock.monotonic()
             self._guardian.kill_halted(db, self._workers())
 
