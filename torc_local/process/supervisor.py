@@ -17,6 +17,7 @@ import gc
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
 from torc_local.process.workers import run_coordinator, run_runner
 from torc_local.store import events, opening, workflows
-from torc_local.store.database import Database
+from torc_local.store.database import DISK_ERRORS, Database
 
 #: Longest time between two looks at the counts, and so between two repaints.
 TICK_S = 0.25
@@ -219,7 +220,10 @@ class _Supervisor:
 
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
-        self._guardian.bury(self._db(), process.pid, self._workers(), why=_death(process.exitcode))
+        # On a full disk the others go on with what they run. The coordinator gives its jobs away when there is room, or
+        # the next run does.
+        with suppress(*DISK_ERRORS):
+            self._guardian.bury(self._db(), process.pid, self._workers(), why=_death(process.exitcode))
         faults.reach("supervisor.buried")
 
     def _workers(self) -> set[int]:

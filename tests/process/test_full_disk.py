@@ -1,0 +1,40 @@
+"""A disk that stays full: what runs is left in peace, and then the run ends with nothing lost."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.process.running import finished, wait_for
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """The directory of the database is a file system of its own, of a few megabytes."""
+    mounted = tmp_path / "out"
+    mounted.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(mounted)]
+    if os.geteuid() != 0 or subprocess.run(words, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield mounted
+    subprocess.run(["umount", "-l", str(mounted)], check=True)
+
+
+@pytest.mark.fault
+def test_a_disk_that_stays_full_ends_the_run_after_its_last_job(disk, place):
+    place.write(
+        {"name": "long", "command": place.append("begun", f"sleep 3; echo done >> {place.log}"), "priority": 1},
+        {"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": "1:4000"}},
+    )
+    run = place.start(2, "patience=1")
+    wait_for(lambda: place.lines()["begun"] and place.lines().total() > 50)
+    room = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    (disk / "ballast").write_bytes(b"x" * (room - 8192))
+    done = finished(run)
+    assert done["code"] == 4, done
+    assert "the disk is full" in done["stderr"]
+    assert place.lines()["done"] == 1, "it was not ended for a disk that it does not use"
+    assert place.lines().total() < 4000
+    (disk / "ballast").unlink()
+    assert place.run(2)["counts"] == {"completed": 4001}
+    assert place.query("SELECT count(*) FROM v_attempts WHERE status = 'completed'") == [(4001,)]
