@@ -123,7 +123,10 @@ def test_a_sync_is_one_of_the_log_and_of_no_other_file(tmp_path, monkeypatch):
             with db.write("test"):
                 pass
             db.sync()
-    assert synced == [tmp_path / "wal-wal"]
+    (tmp_path / "link").symlink_to(tmp_path / "wal")
+    with opening.open_existing(tmp_path / "link") as db, db.write("test"):
+        db.sync()
+    assert synced == [tmp_path / "wal-wal"] * 2, "beside the file itself, not beside a link to it"
 
 
 def test_a_lock_that_is_never_released_is_named_after_a_while(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from torc_local.report import health
 from torc_local.report.text import duration, plural, size
 from torc_local.store import opening
 from torc_local.store import snapshot as copying
+from torc_local.store.database import log_of
 
 
 def snapshot(option: Path | None, copy: Path | None, *, as_json: bool) -> int:
@@ -76,4 +77,4 @@ def vacuum(option: Path | None, *, as_json: bool) -> int:
 
 def _bytes(path: Path) -> int:
     """Of the file and its log. Asked by name: opening and closing the file would drop SQLite's locks on it."""
-    return sum(os.stat(one).st_size for one in (path, f"{path.resolve()}-wal") if os.path.exists(one))  # noqa: PTH110, PTH116
+    return sum(os.stat(one).st_size for one in (path, log_of(path)) if os.path.exists(one))  # noqa: PTH110, PTH116

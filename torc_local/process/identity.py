@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from torc_local.ground.errors import StateError
 from torc_local.store import meta, opening
-from torc_local.store.database import Database
+from torc_local.store.database import Database, log_of
 
 Key = tuple[int, int]
 
@@ -30,8 +30,7 @@ class Identity:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Beside the file itself, when the path is a link to it.
-        self._log_path = path.resolve().with_name(path.resolve().name + "-wal")
+        self._log_path = log_of(path)
         self._file = _key(path)
         self._seen: Database | None = None  # the connection that the log belongs to
         self._log: Key | None = None

@@ -26,7 +26,7 @@ from torc_local.ground import clock, private
 from torc_local.ground.errors import StateError
 from torc_local.process import recovery
 from torc_local.store import checking, invariants, mending, missing, opening, reclaiming, runners, workflows
-from torc_local.store.database import Database
+from torc_local.store.database import Database, log_of
 from torc_local.store.salvage import Salvaged, salvage
 
 
@@ -103,7 +103,7 @@ def _replace(old: Database) -> Repaired:
 
 def _change_places(old: Database, new: Path, kept: Path) -> None:
     # The log would be taken for the new file's, so it is emptied into the old one, or goes with it.
-    log = old.path.with_name(old.path.name + "-wal")
+    log = log_of(old.path)
     try:
         old.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except apsw.Error:

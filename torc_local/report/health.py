@@ -10,7 +10,7 @@ import apsw
 from torc_local.report import cures
 from torc_local.report.text import plural, size
 from torc_local.store import checking, invariants, meta, runners, workflows
-from torc_local.store.database import Database
+from torc_local.store.database import Database, log_of
 from torc_local.store.runners import RunnerRow
 
 #: File systems on which SQLite's write-ahead log needs all processes to be on one machine.
@@ -49,7 +49,7 @@ def environment(path: Path) -> list[Finding]:
 
 def database(db: Database) -> list[Finding]:
     """What the open database says; reads all of it."""
-    wal = db.path.with_name(db.path.name + "-wal")
+    wal = log_of(db.path)
     log_bytes = wal.stat().st_size if wal.exists() else 0
     found = [
         Finding("database", "ok", f"{db.path}, made by torc-local {meta.get(db).created_by}"),

@@ -42,6 +42,12 @@ _CHECKPOINT_AGAIN_S = 0.5
 WAL_BYTES = 16 * 1024 * 1024
 
 
+def log_of(database: Path) -> Path:
+    """Where SQLite keeps the write-ahead log: beside the file itself, when the path is a link to it."""
+    file = database.resolve()
+    return file.with_name(f"{file.name}-wal")
+
+
 class Times:
     """How often something was done, and how long it took."""
 
@@ -149,7 +155,7 @@ class Database:
         half a minute. The log carries no locks, so that closing it drops none. Without a log there is nothing to do.
         """
         with suppress(OSError):  # a disk that cannot do this fails the next transaction, and says so there
-            log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            log = os.open(log_of(self.path), os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fdatasync(log)
             finally:

@@ -20,7 +20,7 @@ from torc_local.ground.durability import Durability
 from torc_local.ground.errors import StateError
 from torc_local.ground.states import MOVES
 from torc_local.store import meta, migrations
-from torc_local.store.database import STATEMENT_CACHE, WAL_BYTES, Database
+from torc_local.store.database import STATEMENT_CACHE, WAL_BYTES, Database, log_of
 
 #: "torc" in ASCII: lets ``file`` and us tell our databases from other programs'.
 APPLICATION_ID = 0x746F7263
@@ -141,7 +141,7 @@ def open_read_only(path: Path) -> Database:
             _roll_back(path)
             return open_read_only(path)
         # Reading in WAL mode needs a -shm file. Where it cannot be made and no -wal is left, the file does not change.
-        wal = path.with_name(path.name + "-wal")
+        wal = log_of(path)
         if wal.exists() and wal.stat().st_size:
             raise _translated(error, path) from error
         uri = path.resolve().as_uri() + "?immutable=1"
@@ -198,7 +198,7 @@ def _check_file(path: Path) -> None:
         raise StateError(f"the database is a directory: {path}", hint="name the file in it, for example torc.db")
     if not stat.S_ISREG(found.st_mode):
         raise StateError(f"the database is not a regular file: {path}")
-    if found.st_size < _HEADER_BYTES and _size(wal := path.with_name(path.name + "-wal")):
+    if found.st_size < _HEADER_BYTES and _size(wal := log_of(path)):
         # SQLite would take the log for a leftover and delete it. No death of ours leaves this.
         raise StateError(
             f"the database was cut short, and its log was not: {path}",
