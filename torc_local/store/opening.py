@@ -89,7 +89,7 @@ def open_existing(
         _settings(db, durability)
     except BaseException as error:
         db.close()
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
     return db
 
 
@@ -117,7 +117,7 @@ def open_alone(path: Path) -> Database:
         ) from None
     except BaseException as error:
         connection.close()
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
     if version == 0:
         db.close()
         raise _not_ours(path, "it is empty")
@@ -143,12 +143,12 @@ def open_read_only(path: Path) -> Database:
         # Reading in WAL mode needs a -shm file. Where it cannot be made and no -wal is left, the file does not change.
         wal = log_of(path)
         if wal.exists() and wal.stat().st_size:
-            raise _translated(error, path) from error
+            raise translated(error, path) from error
         uri = path.resolve().as_uri() + "?immutable=1"
         db = Database(path, _connect(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI), writable=False)
         version = _identify(db)
     except apsw.Error as error:
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
     if version == 0:
         db.close()
         raise _not_ours(path, "it is empty")
@@ -167,7 +167,7 @@ def _roll_back(path: Path) -> None:
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except apsw.Error as error:
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
     finally:
         connection.close()
 
@@ -176,7 +176,7 @@ def _connect(path: Path | str, flags: int) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=STATEMENT_CACHE)
     except apsw.Error as error:
-        raise _translated(error, Path(path)) from error
+        raise translated(error, Path(path)) from error
     # Plans do not depend on bound values. Otherwise SQLite prepares a statement anew each time that values are bound,
     # because a value might tell its planner something: measured, four fifths of the time of a look at the queue.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
@@ -310,8 +310,8 @@ def _not_ours(path: Path, why: str) -> StateError:
     return StateError(f"not a torc-local database: {path} ({why})", hint="choose another place with --db PATH")
 
 
-def _translated(error: BaseException, path: Path) -> BaseException:
-    """SQLite's error as a sentence with a cure; other errors unchanged."""
+def translated(error: BaseException, path: Path) -> BaseException:
+    """SQLite's error as a sentence with a cure, for the command line to show; other errors unchanged."""
     match error:
         case apsw.NotADBError():
             return _not_ours(path, "it is not an SQLite file")
@@ -330,11 +330,6 @@ def _translated(error: BaseException, path: Path) -> BaseException:
             return StateError(f"the database is locked by another program: {path}", hint=f"fuser {path}")
         case _:
             return error
-
-
-def translated(error: BaseException, path: Path) -> BaseException:
-    """What the command line shows for an SQLite error; the error itself when we have no better words."""
-    return _translated(error, path)
 
 
 def _is_full(error: BaseException) -> bool:
