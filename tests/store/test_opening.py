@@ -274,3 +274,20 @@ class TestMigrations:
         names = execute("SELECT type, name FROM sqlite_schema ORDER BY 1, 2").fetchall()
         columns = {name: execute(f"PRAGMA table_xinfo({name})").fetchall() for kind, name in names if kind == "table"}
         return names, columns
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (apsw.ProtocolError("locking protocol"), "locks of the file system"),
+        (apsw.BusyError("database is locked"), "locked by another program"),
+        (apsw.FullError("database or disk is full"), "the disk is full"),
+        (apsw.CorruptError("malformed"), "damaged"),
+    ],
+)
+def test_what_sqlite_says_becomes_a_sentence_that_names_the_file_and_a_cure(tmp_path, error, words):
+    known = opening.translated(error, tmp_path / "torc.db")
+    assert isinstance(known, StateError)
+    assert words in known.message
+    assert str(tmp_path / "torc.db") in known.message
+    assert known.hint

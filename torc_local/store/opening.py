@@ -326,6 +326,12 @@ def translated(error: BaseException, path: Path) -> BaseException:
             return StateError(f"the disk is full: {path}", hint="make room (df -h), then run again: nothing is lost")
         case apsw.IOError():
             return StateError(f"input/output error on the database {path}: {error}", hint="check the file system")
+        case apsw.ProtocolError():
+            # SQLite looked at the log for ten seconds and found it locked each time: locks that fail, or are not kept.
+            return StateError(
+                f"the locks of the file system do not work as they should: {path}",
+                hint="torc-local doctor says which file system it is; choose a place on another one with --db PATH",
+            )
         case apsw.BusyError():
             return StateError(f"the database is locked by another program: {path}", hint=f"fuser {path}")
         case _:
