@@ -198,7 +198,8 @@ def _check_file(path: Path) -> None:
         raise StateError(f"the database is a directory: {path}", hint="name the file in it, for example torc.db")
     if not stat.S_ISREG(found.st_mode):
         raise StateError(f"the database is not a regular file: {path}")
-    if found.st_size < _HEADER_BYTES and _size(wal := log_of(path)):
+    # Its size once more, after the log was seen: somebody may just be filling a new one, and the log comes last.
+    if found.st_size < _HEADER_BYTES and _size(wal := log_of(path)) and _size(path) < _HEADER_BYTES:
         # SQLite would take the log for a leftover and delete it. No death of ours leaves this.
         raise StateError(
             f"the database was cut short, and its log was not: {path}",
