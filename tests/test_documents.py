@@ -48,3 +48,14 @@ def test_files_named_in_the_documents_exist():
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
         for named in re.findall(r"`((?:torc_local|tests|docs|benchmarks|workflows)/[\w/.]+)`", text):
             assert (ROOT / named).exists(), f"{document.name} names {named}"
+
+
+def test_every_row_about_torc_names_a_test_that_exists():
+    rows = re.findall(r"^\| (?!rule|---)(.+) \|$", (ROOT / "docs" / "torc.md").read_text(), re.MULTILINE)
+    for row in rows:
+        rule, here, test = (cell.strip() for cell in row.split(" | "))
+        assert rule
+        assert re.match(r"(done|adapted|ignored)\b", here), row
+        named = re.fullmatch(r"`(tests/[\w/]+\.py)::(\w+)`", test)
+        assert named, row
+        assert re.search(rf"^\s*def {named[2]}\(", (ROOT / named[1]).read_text(), re.MULTILINE), row

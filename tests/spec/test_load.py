@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torc_local.ground.errors import SpecError
 from torc_local.spec.fields import JOB_KEYS, RESOURCE_KEYS
 from torc_local.spec.load import load, loads
+from torc_local.spec.model import Job
 
 KEYS = sorted(JOB_KEYS | RESOURCE_KEYS)
 
@@ -38,8 +39,8 @@ def test_a_whole_workflow_is_read(tmp_path):
     (tmp_path / "w.yaml").write_text(TEXT)
     spec = load(tmp_path / "w.yaml")
     assert (spec.name, spec.description, spec.user) == ("demo", "two stages", "alice")
-    assert spec.jobs[0] == ("work_1", "echo 1", 0, 5, True, ())
-    assert spec.jobs[3] == ("merge", "cat *.txt\necho done\n", 0, 0, False, (0,))
+    assert spec.jobs[0] == Job("work_1", "echo 1", 0, 5, True, ())
+    assert spec.jobs[3] == Job("merge", "cat *.txt\necho done\n", 0, 0, False, (0,))
     assert spec.sets == ((0, 1, 2),)
     assert (spec.job_count_before_expansion, spec.dependency_count, spec.warnings) == (2, 3, ())
 

@@ -56,7 +56,8 @@ def spec_of(
             )
         )
     return Spec(
-        name="test", description=None, user=None, sort_method="gpus_runtime_memory", resources=(DEFAULT, *resources),
+        name="test", description=None, user=None,
+        sort_method="gpus_runtime_memory", resources=(DEFAULT, *resources),
         jobs=tuple(jobs), sets=tuple(sets), job_count_before_expansion=len(jobs), dependency_count=edges,
         file_count=0, user_data_count=0, digest="d" * 64,
     )  # fmt: skip

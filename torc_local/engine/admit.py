@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from torc_local.ground import clock
 from torc_local.ground.states import JobStatus
+from torc_local.spec import options, settings
 from torc_local.spec.model import Job, Resources, Spec
 from torc_local.store import admission, events, workflows
 from torc_local.store.database import Database
@@ -50,11 +51,13 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
             spec_digest=spec.digest,
             dependency_count=spec.dependency_count,
             created_at=at,
+            settings=settings.dumps(spec.settings),
         )
         resources = _insert_resources(db, workflow_id, spec)
+        said = admission.insert_options(db, [(workflow_id, options.dumps(one)) for one in spec.options[1:]])
         last_job, last_gate = admission.last_ids(db)
         first_job = last_job + 1
-        admission.insert_jobs(db, plan.job_rows(workflow_id, first_job, resources))
+        admission.insert_jobs(db, plan.job_rows(workflow_id, first_job, resources, [None, *said]))
         admission.insert_gates(
             db, ((last_gate - 1 - i, workflow_id, len(m), len(m)) for i, m in enumerate(plan.gate_members))
         )
@@ -107,14 +110,17 @@ class _Plan:
                 found[job.waits_for] = (tuple(gates), tuple(sorted(direct)))
         return found
 
-    def job_rows(self, workflow_id: int, first_id: int, resources: list[int]) -> Iterator[admission.JobValues]:
-        """Rows for the table job, in order."""
+    def job_rows(
+        self, workflow_id: int, first_id: int, resources: list[int], options_ids: list[int | None]
+    ) -> Iterator[admission.JobValues]:
+        """Rows for the table job, in order; ids of resources and options by their index in the spec."""
         blockers = {key: len(gates) + len(direct) for key, (gates, direct) in self._waits.items()}
         blocked, ready = str(JobStatus.BLOCKED), str(JobStatus.READY)
-        for job_id, (name, command, resource, priority, cancel, waits) in enumerate(self.jobs, first_id):
+        for job_id, (name, command, resource, priority, cancel, waits, opts) in enumerate(self.jobs, first_id):
             n = blockers[waits]
             status = blocked if n else ready
-            yield job_id, workflow_id, name, command, resources[resource], priority, int(cancel), status, n
+            asked, said = resources[resource], options_ids[opts]
+            yield job_id, workflow_id, name, command, asked, priority, int(cancel), status, n, said, 0
 
     def edges(self, first_job: int, first_gate: int) -> list[tuple[int, int]]:
         """Rows for the table dependency, ascending. Gate i has id ``first_gate - i``."""

@@ -23,6 +23,7 @@ from torc_local.spec.names import check_other_name
 from torc_local.spec.places import Path
 from torc_local.spec.problems import LINE, Problems
 from torc_local.spec.resources import read_resources
+from torc_local.spec.settings import Settings
 from torc_local.spec.wording import describe, did_you_mean, printable, quote
 
 _MOST_SHOWN = 10  # jobs of a cycle that a message names
@@ -39,6 +40,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     description = text(tree.get("description"), "description", ("description",), problems)
     user = text(tree.get("user"), "user", ("user",), problems)
     sort_method = _sort_method(tree, problems)
+    settings = _settings(tree, problems)
     shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
     resources = read_resources(tree.get("resource_requirements"), problems)
     if tree.get("jobs") is None:
@@ -60,7 +62,9 @@ def check(tree: object, problems: Problems) -> Spec | None:
         description=description,
         user=user,
         sort_method=sort_method,
+        settings=settings,
         resources=tuple(resources),
+        options=tuple(jobs.options_index),
         jobs=tuple(_jobs(jobs, waits)),
         sets=tuple(waits.sets),
         job_count_before_expansion=len(tree["jobs"]),
@@ -72,8 +76,15 @@ def check(tree: object, problems: Problems) -> Spec | None:
 
 
 def _jobs(jobs: Jobs, waits: Waits) -> list[Job]:
-    columns = (jobs.names, jobs.commands, jobs.resources, jobs.priorities, jobs.cancels, waits.of_job)
+    columns = (jobs.names, jobs.commands, jobs.resources, jobs.priorities, jobs.cancels, waits.of_job, jobs.options)
     return list(starmap(Job, zip(*columns, strict=True)))
+
+
+def _settings(tree: dict[str, Any], problems: Problems) -> Settings:
+    return Settings(
+        project=text(tree.get("project"), "project", ("project",), problems),
+        metadata=text(tree.get("metadata"), "metadata", ("metadata",), problems),
+    )
 
 
 def _name(tree: dict[str, Any], problems: Problems) -> str:

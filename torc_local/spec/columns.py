@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from torc_local.spec.fields import texts
+from torc_local.spec.options import NONE, Options
 from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 
@@ -33,6 +34,8 @@ class Jobs:
         self.resources: list[int] = []
         self.priorities: list[int] = []
         self.cancels: list[bool] = []
+        self.options: list[int] = []
+        self.options_index: dict[Options, int] = {NONE: 0}
         self.families: list[Family] = []
         self.index: dict[str, int] = {}
         self._rows: dict[int, tuple[str, ...]] = {}

@@ -155,6 +155,7 @@ def _expand_entry(position: int, entry: _Entry, resources: dict[str, int], jobs:
     jobs.resources += asked
     jobs.priorities += repeat(priority, size)
     jobs.cancels += repeat(cancel, size)
+    jobs.options += repeat(0, size)
     jobs.families.append(Family(position, entry.name, start, size, depends_on, regexes))
 
 
@@ -179,6 +180,7 @@ def _append_one(position: int, entry: _Entry, resources: dict[str, int], jobs: J
     jobs.resources.append(resource)
     jobs.priorities.append(_priority(fields, path, problems))
     jobs.cancels.append(_cancel(fields, path, problems))
+    jobs.options.append(0)
     jobs.families.append(Family(position, name, index, 1, depends_on, regexes))
 
 

@@ -44,14 +44,13 @@ IGNORED_WORKFLOW = {
     "compute_node_ignore_workflow_completion": True,
     "compute_node_wait_for_healthy_database_minutes": True,
     "compute_node_min_time_for_new_jobs_seconds": True,
-    "project": False,
-    "metadata": False,
     "submission_directory": False,
 }
 IGNORED_JOB = {"scheduler": True, "supports_termination": False, "description": False}
 
 WORKFLOW_KEYS = frozenset(
-    {"name", "description", "user", "parameters", "jobs", "resource_requirements", "jobs_sort_method"}
+    {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
+    | {"jobs_sort_method"}
     | REFUSED_WORKFLOW.keys()
     | IGNORED_WORKFLOW.keys()
 )

@@ -7,6 +7,8 @@ exists once however many of them wait for it.
 from typing import NamedTuple
 
 from torc_local.ground.errors import Problem
+from torc_local.spec.options import NONE, Options
+from torc_local.spec.settings import Settings
 
 
 class Resources(NamedTuple):
@@ -29,6 +31,7 @@ class Job(NamedTuple):
     priority: int  # higher is claimed first
     cancel_on_blocking_job_failure: bool
     waits_for: tuple[int, ...]  # indexes into Spec.sets; the job waits for the union of these sets
+    options: int = 0  # index into Spec.options; 0: none
 
 
 class Spec(NamedTuple):
@@ -47,3 +50,5 @@ class Spec(NamedTuple):
     user_data_count: int
     digest: str  # SHA-256 (hex) of the parsed content: comments and layout do not change it
     warnings: tuple[Problem, ...] = ()  # legal, but the author should know
+    settings: Settings = Settings()
+    options: tuple[Options, ...] = (NONE,)  # what jobs say beyond their other columns, each once

@@ -42,17 +42,27 @@ def insert_resources(db: Database, rows: Iterable[tuple[int, str, int, int, int,
     return [row.id for row in _RESOURCES.many(db, rows)]
 
 
+_OPTIONS = statement(
+    "job_options_insert", "INSERT INTO job_options (workflow_id, options) VALUES (?, ?) RETURNING id", _Id._make
+)
+
+
+def insert_options(db: Database, rows: Iterable[tuple[int, str]]) -> list[int]:
+    """Store what jobs say beyond their columns; ids in the order given."""
+    return [row.id for row in _OPTIONS.many(db, rows)]
+
+
 _JOBS = action(
     "job_insert",
     "INSERT INTO job (id, workflow_id, name, command, resource_requirements_id, priority,"
-    " cancel_on_blocking_job_failure, status, blockers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    " cancel_on_blocking_job_failure, status, blockers, options_id, io) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 
-JobValues = tuple[int, int, str, str, int, int, int, str, int]
+JobValues = tuple[int, int, str, str, int, int, int, str, int, int | None, int]
 
 
 def insert_jobs(db: Database, rows: Iterable[JobValues]) -> None:
-    """Store jobs: id, workflow, name, command, requirements, priority, cancel flag, status, blockers."""
+    """Store jobs: id, workflow, name, command, requirements, priority, cancel flag, status, blockers, options, io."""
     _JOBS.many(db, rows)
 
 

@@ -16,6 +16,8 @@ class Claim(NamedTuple):
     attempt_id: int
     resource_requirements_id: int
     priority: int
+    options_id: int | None
+    io: int
 
 
 class Shape(NamedTuple):
@@ -98,7 +100,7 @@ _READY = statement(
 _CLAIM = statement(
     "job_claim",
     "UPDATE job SET status = 'pending', runner_id = ?1 WHERE id IN carray(?2)"
-    " RETURNING id, name, command, attempt_id, resource_requirements_id, priority",
+    " RETURNING id, name, command, attempt_id, resource_requirements_id, priority, options_id, io",
     Claim._make,
     hot=True,
 )

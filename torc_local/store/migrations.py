@@ -21,6 +21,27 @@ RUNGS: tuple[str, ...] = (
     CREATE INDEX job_unsuccessful ON job (workflow_id, status, id)
         WHERE status = 'failed' OR status = 'canceled' OR status = 'terminated';
     """,
+    """
+    ALTER TABLE workflow ADD COLUMN is_archived INTEGER NOT NULL DEFAULT 0 CHECK (is_archived IN (0, 1));
+    ALTER TABLE workflow ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+    CREATE TABLE job_options (
+        id          INTEGER PRIMARY KEY,
+        workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+        options     TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX job_options_by_workflow ON job_options (workflow_id);
+    ALTER TABLE job ADD COLUMN options_id INTEGER REFERENCES job_options(id);
+    ALTER TABLE job ADD COLUMN io INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE job ADD COLUMN origin TEXT;
+    -- Files and user data.
+
+    -- Actions.
+
+    -- Jobs that were added after the workflow was stored.
+
+    -- Restart: what a job was when it completed.
+
+    """,
 )
 
 #: The schema version of ``schema.sql`` (SQLite ``user_version``).

@@ -36,7 +36,9 @@ CREATE TABLE workflow (
     creation_s          REAL,                                -- from the start of reading the file to just before commit
     creation_bytes      INTEGER,                             -- size of the database with this workflow in it
     run_id              INTEGER NOT NULL DEFAULT 0,          -- the newest run; 0 before the first
-    is_canceled         INTEGER NOT NULL DEFAULT 0 CHECK (is_canceled IN (0, 1))
+    is_canceled         INTEGER NOT NULL DEFAULT 0 CHECK (is_canceled IN (0, 1)),
+    is_archived         INTEGER NOT NULL DEFAULT 0 CHECK (is_archived IN (0, 1)),
+    settings            TEXT    NOT NULL DEFAULT '{}'        -- JSON: what the spec sets beyond these, spec/settings.py
 ) STRICT;
 
 -- One pass over a workflow. It is open until every job has finished; a later `run` goes on with an open one.
@@ -71,6 +73,14 @@ CREATE TABLE resource_requirements (
     UNIQUE (workflow_id, name)
 ) STRICT;
 
+-- What jobs say beyond the columns of ``job``: one row for all jobs of a workflow that say the same.
+CREATE TABLE job_options (
+    id                   INTEGER PRIMARY KEY,
+    workflow_id          INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+    options              TEXT    NOT NULL                    -- JSON, the fields of spec/options.py
+) STRICT;
+CREATE INDEX job_options_by_workflow ON job_options (workflow_id);
+
 CREATE TABLE job (
     id                       INTEGER PRIMARY KEY CHECK (id > 0),
     workflow_id              INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
@@ -87,6 +97,11 @@ CREATE TABLE job (
     attempt_id               INTEGER NOT NULL DEFAULT 1,     -- the current try, or the next one when the job is not claimed
     runner_id                INTEGER,                        -- who holds the claim
     losses                   INTEGER NOT NULL DEFAULT 0,     -- runners that died while this job was running
+    options_id               INTEGER REFERENCES job_options(id),   -- NULL: nothing beyond these columns
+    -- What a runner must look up before and after this job, bits: 1 declares output files, 2 its command has tokens
+    -- that are filled in when it starts.
+    io                       INTEGER NOT NULL DEFAULT 0,
+    origin                   TEXT,                           -- NULL: from the spec; spawn or add: came later
     CONSTRAINT claimed_has_runner CHECK ((status IN ('pending', 'running')) = (runner_id IS NOT NULL)),
     CONSTRAINT blocked_has_blockers CHECK (status <> 'blocked' OR blockers > 0),
     CONSTRAINT ready_has_none CHECK (blockers = 0 OR status NOT IN ('ready', 'pending', 'running'))
@@ -240,6 +255,14 @@ CREATE TABLE attempt (
     PRIMARY KEY (job_id, run_id, attempt_id),
     CONSTRAINT completed_is_zero CHECK ((status = 'completed') = (return_code = 0 AND reason IS NULL))
 ) STRICT, WITHOUT ROWID;
+
+-- Files and user data.
+
+-- Actions.
+
+-- Jobs that were added after the workflow was stored.
+
+-- Restart: what a job was when it completed.
 
 -- What happened, for people: the same lines as on the screen, and those nobody was watching.
 CREATE TABLE event (

@@ -27,6 +27,8 @@ class WorkflowRow(NamedTuple):
     creation_bytes: int | None
     run_id: int
     is_canceled: int
+    is_archived: int
+    settings: str
 
 
 class RunRow(NamedTuple):
@@ -53,7 +55,7 @@ class _Number(NamedTuple):
 
 _COLUMNS = (
     "id, name, user, description, sort_method, spec_path, spec_digest, dependency_count, created_at, creation_s, "
-    "creation_bytes, run_id, is_canceled"
+    "creation_bytes, run_id, is_canceled, is_archived, settings"
 )
 
 _GET = statement("workflow_get", f"SELECT {_COLUMNS} FROM workflow WHERE id = ?", WorkflowRow._make, hot=True)
@@ -74,8 +76,8 @@ def list_all(db: Database) -> list[WorkflowRow]:
 
 _INSERT = statement(
     "workflow_insert",
-    "INSERT INTO workflow (name, user, description, sort_method, spec_path, spec_digest, dependency_count, created_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    "INSERT INTO workflow (name, user, description, sort_method, spec_path, spec_digest, dependency_count, created_at,"
+    " settings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     _Id._make,
 )
 
@@ -91,9 +93,10 @@ def insert(
     spec_digest: str,
     dependency_count: int,
     created_at: float,
+    settings: str,
 ) -> int:
     """Store a workflow without jobs; its id."""
-    bindings = (name, user, description, sort_method, spec_path, spec_digest, dependency_count, created_at)
+    bindings = (name, user, description, sort_method, spec_path, spec_digest, dependency_count, created_at, settings)
     return _INSERT.one(db, bindings).id
 
 
