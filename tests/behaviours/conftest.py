@@ -1,0 +1,81 @@
+"""Behaviours of the whole program: a workflow file, a run with real processes, and what is on record afterwards."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+
+class Answer(NamedTuple):
+    """What a call of the program gave back."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Place:
+    """A directory with a workflow file in it, and the program called there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, spec: str | dict[str, Any], name: str = "w.yaml") -> None:
+        """Write the workflow file; a mapping is written as YAML."""
+        (self.root / name).write_text(spec if isinstance(spec, str) else yaml.safe_dump(spec, sort_keys=False))
+
+    def call(self, *words: str, **options: Any) -> Answer:
+        """Call the program and wait for it."""
+        given = {"capture_output": True, "text": True, "timeout": 60, "cwd": self.root, **options}
+        done = subprocess.run([sys.executable, "-m", "torc_local", *words], check=False, **given)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str, **options: Any) -> "subprocess.Popen[str]":
+        """Call the program and go on."""
+        given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": self.root, **options}
+        return subprocess.Popen([sys.executable, "-m", "torc_local", *words], **given)
+
+    def run(self, *words: str, code: int = 0, **options: Any) -> Answer:
+        """Run the workflow file and ask for the exit code."""
+        answer = self.call("run", "w.yaml", "-j", "4", "--progress", "none", *words, **options)
+        assert answer.code == code, answer.err
+        return answer
+
+    def states(self) -> dict[str, str]:
+        """The status of every job by name."""
+        return {job["name"]: job["status"] for job in self.call("jobs", "-f", "json").json["items"]}
+
+    def results(self) -> list[dict[str, Any]]:
+        """All attempts on record."""
+        items: list[dict[str, Any]] = self.call("results", "--all-runs", "-f", "json").json["items"]
+        return items
+
+    def text(self, name: str) -> str:
+        """The content of a file that jobs wrote; empty when there is none."""
+        path = self.root / name
+        return path.read_text() if path.exists() else ""
+
+    def wait_for(self, name: str, seconds: float = 30) -> None:
+        """Wait until a job has made a file."""
+        until = time.monotonic() + seconds
+        while not (self.root / name).exists():
+            assert time.monotonic() < until, f"{name} did not appear"
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A directory of its own, and no settings of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith(("TORC_", "CUDA_", "HIP_", "ROCR_"))]:
+        monkeypatch.delenv(name)
+    return Place(tmp_path)
