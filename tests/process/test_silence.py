@@ -150,8 +150,10 @@ def test_a_job_that_cleared_its_environment_is_found_by_the_next_run(place):
     wait_for(lambda: place.lines().total())
     wait_for(lambda: place.query("SELECT 1 FROM v_jobs WHERE status = 'running'"))
     wait_for(lambda: processes_of("sleep 302"))
-    for pid in [run.pid, *runner_pids(place), pid_of_coordinator(place)]:
-        os.kill(pid, signal.SIGKILL)
+    everybody = [run.pid, *runner_pids(place), pid_of_coordinator(place)]
+    for kind in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that nobody sees another die
+        for pid in everybody:
+            os.kill(pid, kind)
     run.communicate()
     before = processes_of("sleep 302")
     assert len(before) == 1
