@@ -19,11 +19,12 @@ BELOW = {
 }
 PACKAGES = {"yaml": "spec", "apsw": "store", "psutil": "process", "typer": "cli", "tqdm": "cli"}
 
-# The one translator between two strangers; the places where a process ends and an SQLite error becomes a sentence; and
+# The translators between two strangers; the places where a process ends and an SQLite error becomes a sentence; and
 # those that say which SQLite this is.
 ALSO = {
     "report/health.py": {"apsw"},
     "engine/admit.py": {"spec"},
+    "engine/admit_io.py": {"spec"},
     "process/workers.py": {"apsw"},
     "process/repair.py": {"apsw"},
     "cli/main.py": {"apsw"},

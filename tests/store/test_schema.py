@@ -73,6 +73,8 @@ def test_a_row_that_contradicts_itself_is_refused(stage, sql, constraint):
 def test_the_public_views_can_be_read_by_anyone(stage):
     stage.begin()
     stage.run_all(failing=["c"])
+    raw(stage.db, "INSERT INTO file VALUES (1, 1, 'f', 'f', 0, 0, NULL)")
+    raw(stage.db, "INSERT INTO user_data VALUES (1, 1, 'u', NULL, NULL, 0, 0, 0, 0, NULL, NULL)")
     with opening.open_read_only(stage.db.path) as reader:
         views = [name for (name,) in raw(reader, "SELECT name FROM sqlite_schema WHERE type = 'view'")]
         assert len(views) >= 8
@@ -111,6 +113,13 @@ DAMAGE = {
     "starts_follow_ends": (OVERLAPPING, {"completion_is_final"}),
     "budget_is_kept": ("UPDATE runner SET ended_at = 1, end_reason = 'lost', held_cpus = 1", set()),
     "ended_run_has_nothing_open": ("UPDATE run SET ended_at = 1", set()),
+    "uses_have_ends": ("UPDATE job SET io = 1 WHERE id = 1; INSERT INTO job_file VALUES (1, 1, 99, NULL)", set()),
+    "uses_are_known": ("INSERT INTO file VALUES (1, 1, 'f', 'f', 1, 0, NULL)", set()),
+    "uses_of_user_data_are_known": (
+        "INSERT INTO user_data VALUES (1, 1, 'u', NULL, NULL, 0, 0, 0, 1, NULL, NULL)",
+        set(),
+    ),
+    "looked_up_where_there_is_any": ("UPDATE job SET io = 5 WHERE id = 1", set()),
     "nothing_is_half_put_back": (moved("free", "uninitialized"), set()),
     "nothing_claimed_at_rest": ("SELECT 1", set()),
 }

@@ -6,8 +6,10 @@ The one translator between ``spec`` and ``store``. A dependency set that several
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import NamedTuple
 
+from torc_local.engine.admit_io import admit_io
 from torc_local.ground import clock
 from torc_local.ground.states import JobStatus
 from torc_local.spec import options, settings
@@ -62,6 +64,7 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
             db, ((last_gate - 1 - i, workflow_id, len(m), len(m)) for i, m in enumerate(plan.gate_members))
         )
         admission.insert_dependencies(db, plan.edges(first_job, last_gate - 1))
+        admit_io(db, workflow_id, spec, first_job)
         workflows.insert_counts(db, workflow_id, plan.counts())
         events.record(db, workflow_id, at=at, kind="workflow_created", message=f"created with {len(spec.jobs):,} jobs")
         workflows.note_creation(
@@ -94,6 +97,7 @@ class _Plan:
     def __init__(self, spec: Spec) -> None:
         self.jobs: tuple[Job, ...] = spec.jobs
         self._sets = spec.sets
+        self._io = spec.io
         uses = Counter(index for job in spec.jobs for index in job.waits_for)
         gates = [index for index, members in enumerate(spec.sets) if len(members) > 1 and uses[index] > 1]
         self.gate_members = [spec.sets[index] for index in gates]
@@ -116,11 +120,13 @@ class _Plan:
         """Rows for the table job, in order; ids of resources and options by their index in the spec."""
         blockers = {key: len(gates) + len(direct) for key, (gates, direct) in self._waits.items()}
         blocked, ready = str(JobStatus.BLOCKED), str(JobStatus.READY)
-        for job_id, (name, command, resource, priority, cancel, waits, opts) in enumerate(self.jobs, first_id):
+        io = self._io or repeat(0)
+        for job_id, (job, bits) in enumerate(zip(self.jobs, io, strict=False), first_id):
+            name, command, resource, priority, cancel, waits, opts = job
             n = blockers[waits]
             status = blocked if n else ready
             asked, said = resources[resource], options_ids[opts]
-            yield job_id, workflow_id, name, command, asked, priority, int(cancel), status, n, said, 0
+            yield job_id, workflow_id, name, command, asked, priority, int(cancel), status, n, said, bits
 
     def edges(self, first_job: int, first_gate: int) -> list[tuple[int, int]]:
         """Rows for the table dependency, ascending. Gate i has id ``first_gate - i``."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from torc_local.spec.columns import Family, Jobs
 from torc_local.spec.cycles import find_cycle
+from torc_local.spec.declared import FILES, USER_DATA, Declared, read_declared
 from torc_local.spec.dependencies import Waits, resolve
 from torc_local.spec.digest import digest
 from torc_local.spec.expand import expand
@@ -18,12 +19,13 @@ from torc_local.spec.fields import (
     text,
 )
 from torc_local.spec.grids import read_parameters
-from torc_local.spec.model import Job, Spec
+from torc_local.spec.model import File, Job, Spec, UserData, Uses
 from torc_local.spec.names import check_other_name
 from torc_local.spec.places import Path
 from torc_local.spec.problems import LINE, Problems
 from torc_local.spec.resources import read_resources
 from torc_local.spec.settings import Settings
+from torc_local.spec.uses import Io, resolve_uses
 from torc_local.spec.wording import describe, did_you_mean, printable, quote
 
 _MOST_SHOWN = 10  # jobs of a cycle that a message names
@@ -43,6 +45,9 @@ def check(tree: object, problems: Problems) -> Spec | None:
     settings = _settings(tree, problems)
     shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
     resources = read_resources(tree.get("resource_requirements"), problems)
+    files = read_declared(FILES, tree.get("files"), shared, problems)
+    user_data = read_declared(USER_DATA, tree.get("user_data"), shared, problems)
+    names_known = not problems
     if tree.get("jobs") is None:
         problems.add((), "the workflow has no 'jobs'", "add a list of jobs; it may be empty:  jobs: []")
         return None
@@ -50,11 +55,14 @@ def check(tree: object, problems: Problems) -> Spec | None:
     if problems:
         # Jobs that could not be read would look like unknown dependencies; only complete lists are checked further.
         if len(jobs.families) == len(tree["jobs"]):
-            resolve(jobs, problems)
+            waits = resolve(jobs, problems)
+            if names_known:
+                resolve_uses(jobs, (files, user_data), waits, problems)
         return None
     waits = resolve(jobs, problems)
+    uses = resolve_uses(jobs, (files, user_data), waits, problems)
     if not problems:
-        _check_cycles(jobs, waits, problems)
+        _check_cycles(jobs, waits, problems, uses, (files, user_data))
     if problems:
         return None
     return Spec(
@@ -69,9 +77,14 @@ def check(tree: object, problems: Problems) -> Spec | None:
         sets=tuple(waits.sets),
         job_count_before_expansion=len(tree["jobs"]),
         dependency_count=waits.count(),
-        file_count=0,
-        user_data_count=0,
+        file_count=len(files.names),
+        user_data_count=len(user_data.names),
         digest=digest(tree),
+        files=tuple(map(File, files.names, map(str, files.values))),
+        user_data=tuple(map(UserData, user_data.names, user_data.values, user_data.ephemeral)),
+        file_uses=Uses() if uses is None else uses.uses(FILES),
+        user_data_uses=Uses() if uses is None else uses.uses(USER_DATA),
+        io=() if uses is None else uses.bits,
     )
 
 
@@ -107,7 +120,9 @@ def _sort_method(tree: dict[str, Any], problems: Problems) -> str:
     return method or SORT_METHODS[0]
 
 
-def _check_cycles(jobs: Jobs, waits: Waits, problems: Problems) -> None:
+def _check_cycles(
+    jobs: Jobs, waits: Waits, problems: Problems, uses: Io | None, declared: tuple[Declared, Declared]
+) -> None:
     cycle = find_cycle(waits.of_job, waits.sets)
     if cycle is None:
         return
@@ -124,9 +139,31 @@ def _check_cycles(jobs: Jobs, waits: Waits, problems: Problems) -> None:
     names = [printable(jobs.names[job]) for job in cycle]
     shown = names if len(names) <= _MOST_SHOWN else [*names[: _MOST_SHOWN - 1], "...", names[-1]]
     message = f"dependency cycle of {len(cycle):,} jobs: {' -> '.join([*shown, names[0]])}"
+    if uses is not None and (through := _through(cycle, uses, declared)):
+        message += f" (through {through})"
+        path = ("jobs", first.entry, _key_of_order(first))
     entries = list(dict.fromkeys(f.entry for f in families))[:_MOST_SHOWN]
     hint = f"see line{'s' if len(entries) > 1 else ''} {', '.join([LINE] * len(entries))}"
     problems.add(path, message, hint, lines=[("jobs", entry, "name") for entry in entries])
+
+
+def _through(cycle: list[int], uses: Io, declared: tuple[Declared, Declared]) -> str:
+    """The files and user data that a cycle goes through, for its message."""
+    found: dict[str, None] = {}
+    for before, after in zip(cycle[:_MOST_SHOWN], [*cycle[1:], cycle[0]], strict=False):
+        common = uses.common(before, after)
+        if common is not None:
+            kind, index = common
+            found[f"{kind.noun} {quote(declared[kind is USER_DATA].names[index])}"] = None
+    return ", ".join(found)
+
+
+def _key_of_order(family: Family) -> str:
+    """The key of a job that says what it waits for, to point at."""
+    if family.depends_on or family.regexes or family.names is None:
+        return "depends_on_regexes" if family.regexes else "depends_on"
+    keys = [key for key in family.names.rows if key.startswith("input")]
+    return keys[0] if keys else "command"
 
 
 def _family(jobs: Jobs, job: int) -> Family:

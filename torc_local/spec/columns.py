@@ -23,6 +23,14 @@ class Family(NamedTuple):
     size: int
     depends_on: Rows
     regexes: Rows
+    names: "Names | None" = None  # None: it names neither files nor user data
+
+
+class Names(NamedTuple):
+    """Files and user data that the jobs of one entry name."""
+
+    rows: dict[str, Rows]  # by key of the job
+    tokens: bool  # the command has something that looks like a token
 
 
 class Jobs:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import NamedTuple
 
-from torc_local.spec.columns import Family, Jobs, Rows
+from torc_local.spec.columns import Family, Jobs, Names, Rows
+from torc_local.spec.declared import KEYS
 from torc_local.spec.fields import (
     IGNORED_JOB,
     JOB_KEYS,
@@ -26,12 +27,15 @@ from torc_local.spec.parameters import Values
 from torc_local.spec.places import Path
 from torc_local.spec.problems import LINE, Problems
 from torc_local.spec.render import NO_GRID, Grid
+from torc_local.spec.tokens import may_have_tokens
 from torc_local.spec.wording import describe, did_you_mean, misspelt, quote
 
 _HARMLESS = frozenset(
     {"name", "command", "resource_requirements", "depends_on", "depends_on_regexes", "priority"}
     | {"cancel_on_blocking_job_failure", "parameters", "use_parameters", "parameter_mode", "description"}
+    | set(KEYS)
 )
+_KEYS = frozenset(KEYS)
 _LEFT_OVER = re.compile(r"\{([^{}:]+)(?::[^{}]*)?\}")
 
 
@@ -141,9 +145,14 @@ def _expand_entry(position: int, entry: _Entry, resources: dict[str, int], jobs:
     commands = _column(grid.fill(entry.command), size)
     asked = _resources(fields, grid, path, resources, problems)
     priority, cancel = _priority(fields, path, problems), _cancel(fields, path, problems)
+    said = _names(entry, grid, problems)
     if size > 1 and len(set(names)) < size:
-        merged = _collapse(entry, names, commands, asked, depends_on, regexes, problems)
-        names, commands, asked, depends_on, regexes = merged
+        keys = list(said.rows) if said is not None else []
+        rows = [depends_on, regexes, *(said.rows.values() if said is not None else ())]
+        names, commands, asked, (depends_on, regexes, *others) = _collapse(
+            entry, names, commands, asked, rows, problems
+        )
+        said = None if said is None else said._replace(rows=dict(zip(keys, others, strict=True)))
         size = len(names)
     start = len(jobs.names)
     jobs.index.update(zip(names, range(start, start + size), strict=True))
@@ -156,7 +165,7 @@ def _expand_entry(position: int, entry: _Entry, resources: dict[str, int], jobs:
     jobs.priorities += repeat(priority, size)
     jobs.cancels += repeat(cancel, size)
     jobs.options += repeat(0, size)
-    jobs.families.append(Family(position, entry.name, start, size, depends_on, regexes))
+    jobs.families.append(Family(position, entry.name, start, size, depends_on, regexes, said))
 
 
 def _append_one(position: int, entry: _Entry, resources: dict[str, int], jobs: Jobs, problems: Problems) -> None:
@@ -181,7 +190,24 @@ def _append_one(position: int, entry: _Entry, resources: dict[str, int], jobs: J
     jobs.priorities.append(_priority(fields, path, problems))
     jobs.cancels.append(_cancel(fields, path, problems))
     jobs.options.append(0)
-    jobs.families.append(Family(position, name, index, 1, depends_on, regexes))
+    said = None
+    if not _KEYS.isdisjoint(fields) or "${" in entry.command:
+        rows: dict[str, Rows] = {key: jobs.row(fields[key], key, path, problems) for key in KEYS if key in fields}
+        said = _said(rows, entry.command)
+    jobs.families.append(Family(position, name, index, 1, depends_on, regexes, said))
+
+
+def _names(entry: _Entry, grid: Grid, problems: Problems) -> Names | None:
+    """The files and user data that the jobs of an entry name; None for most."""
+    if _KEYS.isdisjoint(entry.fields) and "${" not in entry.command:
+        return None
+    rows = {key: _rows(entry.fields, key, grid, entry.path, problems) for key in KEYS if key in entry.fields}
+    return _said(rows, entry.command)
+
+
+def _said(rows: dict[str, Rows], command: str) -> Names | None:
+    tokens = may_have_tokens(command)
+    return Names(rows, tokens) if tokens or any(rows.values()) else None
 
 
 def _priority(fields: dict[str, object], path: Path, problems: Problems) -> int:
@@ -247,17 +273,15 @@ def _collapse(
     names: list[str],
     commands: list[str],
     resources: list[int],
-    depends_on: Rows,
-    regexes: Rows,
+    rows: list[Rows],
     problems: Problems,
-) -> tuple[list[str], list[str], list[int], Rows, Rows]:
-    """One job for instances of one name, waiting for all that they wait for.
+) -> tuple[list[str], list[str], list[int], list[Rows]]:
+    """One job for instances of one name, waiting for all that they wait for (and with all other ``rows`` of theirs).
 
     A template whose name lacks a parameter is how Torc's examples write a job that collects a sweep.
     """
     first: dict[str, int] = {}
-    waits: dict[str, dict[str, None]] = {}
-    patterns: dict[str, dict[str, None]] = {}
+    united: list[dict[str, dict[str, None]]] = [{} for _ in rows]
     for k, name in enumerate(names):
         was = first.setdefault(name, k)
         if (commands[was], resources[was]) != (commands[k], resources[k]):
@@ -267,15 +291,14 @@ def _collapse(
             hint = f"put {', '.join('{' + p + '}' for p in unnamed)} into the name" if unnamed else None
             problems.add((*entry.path, "name"), message, hint)
             break
-        waits.setdefault(name, {}).update(dict.fromkeys(depends_on if isinstance(depends_on, tuple) else depends_on[k]))
-        patterns.setdefault(name, {}).update(dict.fromkeys(regexes if isinstance(regexes, tuple) else regexes[k]))
+        for one, into in zip(rows, united, strict=True):
+            into.setdefault(name, {}).update(dict.fromkeys(one if isinstance(one, tuple) else one[k]))
     kept = list(first.values())
     return (
         list(first),
         [commands[k] for k in kept],
         [resources[k] for k in kept],
-        [tuple(waits.get(name, ())) for name in first],
-        [tuple(patterns.get(name, ())) for name in first],
+        [[tuple(into.get(name, ())) for name in first] for into in united],
     )
 
 

@@ -8,14 +8,11 @@ from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 from torc_local.spec.wording import describe, did_you_mean, quote
 
-_ORDER = "jobs would run without the order it implies; use depends_on"
 _ENVIRONMENT = "set variables in the command: NAME=value program"
 _REPAIR = "failed jobs are tried again by the next run"
 
 #: Keys that would change what runs: refused unless empty, with what to do instead.
 REFUSED_WORKFLOW = {
-    "files": _ORDER,
-    "user_data": _ORDER,
     "failure_handlers": _REPAIR,
     "actions": "put their commands into jobs",
     "env": _ENVIRONMENT,
@@ -23,8 +20,6 @@ REFUSED_WORKFLOW = {
     "use_pending_failed": _REPAIR,
 }
 REFUSED_JOB = {
-    **{f"{way}_{what}": _ORDER for way in ("input", "output") for what in ("files", "user_data")},
-    **{f"{way}_{what}_regexes": _ORDER for way in ("input", "output") for what in ("file", "user_data")},
     "failure_handler": _REPAIR,
     "invocation_script": "begin the command with the script",
     "env": _ENVIRONMENT,
@@ -50,16 +45,20 @@ IGNORED_JOB = {"scheduler": True, "supports_termination": False, "description": 
 
 WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
-    | {"jobs_sort_method"}
+    | {"jobs_sort_method", "files", "user_data"}
     | REFUSED_WORKFLOW.keys()
     | IGNORED_WORKFLOW.keys()
 )
 JOB_KEYS = frozenset(
     {"name", "command", "depends_on", "depends_on_regexes", "parameters", "parameter_mode", "use_parameters"}
     | {"resource_requirements", "priority", "cancel_on_blocking_job_failure"}
+    | {f"{way}_{what}" for way in ("input", "output") for what in ("files", "user_data")}
+    | {f"{way}_{what}_regexes" for way in ("input", "output") for what in ("file", "user_data")}
     | REFUSED_JOB.keys()
     | IGNORED_JOB.keys()
 )
+FILE_KEYS = frozenset({"name", "path", "parameters", "parameter_mode", "use_parameters"})
+USER_DATA_KEYS = frozenset({"name", "data", "is_ephemeral", "parameters", "parameter_mode", "use_parameters"})
 RESOURCE_KEYS = frozenset({"name", "num_cpus", "num_gpus", "num_nodes", "memory", "runtime"})
 
 SORT_METHODS = ("gpus_runtime_memory", "gpus_memory_runtime", "none")

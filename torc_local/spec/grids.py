@@ -52,9 +52,14 @@ def read_parameters(value: object, path: Path, problems: Problems) -> dict[str, 
 
 
 def plan(
-    entry: dict[str, object], path: Path, label: str, shared: dict[str, Values] | None, problems: Problems
+    entry: dict[str, object],
+    path: Path,
+    label: str,
+    shared: dict[str, Values] | None,
+    problems: Problems,
+    noun: str = "job",
 ) -> Plan | None:
-    """How a job is expanded, or None after a reported problem.
+    """How a job (or another ``noun``) is expanded, or None after a reported problem.
 
     Its own parameters win wholesale; ``use_parameters`` picks from the workflow's; nothing applies by itself.
     """
@@ -79,7 +84,7 @@ def plan(
     for name, found in values.items():
         if found.count == 0:
             where = (*path, "parameters", name) if own is not None else (*path, "use_parameters")
-            problems.add(where, f"parameter {quote(name)} expands to no values: job {label} would vanish")
+            problems.add(where, f"parameter {quote(name)} expands to no values: {noun} {label} would vanish")
             bad = True
     if bad:
         return None
@@ -94,17 +99,16 @@ def plan(
     return Plan(values, zipped, count)
 
 
-def check_total(plans: list[tuple[Path, str, Plan]], others: int, problems: Problems) -> bool:
-    """Whether all jobs, those without parameters included, fit the limit; reported at the largest template if not."""
+def check_total(plans: list[tuple[Path, str, Plan]], others: int, problems: Problems, noun: str = "job") -> bool:
+    """Whether all jobs (or other things), ``others`` included, fit the limit; reported at the largest template."""
     total = others + sum(found.size for _, _, found in plans)
     if total <= MOST_JOBS:
         return True
     path, name, largest = max(plans, key=lambda item: item[2].size, default=(("jobs",), "", ONE))
-    what = f"job {quote(name)}" if largest.size > MOST_JOBS else "the workflow"
+    what = f"{noun} {quote(name)}" if largest.size > MOST_JOBS else "the workflow"
     count = largest.size if largest.size > MOST_JOBS else total
-    problems.add(
-        path, f"{what} would expand to {count:,} jobs; the limit is {MOST_JOBS:,}", "let one job do many steps"
-    )
+    things, hint = ("jobs", "let one job do many steps") if noun == "job" else ("instances", None)
+    problems.add(path, f"{what} would expand to {count:,} {things}; the limit is {MOST_JOBS:,}", hint)
     return False
 
 

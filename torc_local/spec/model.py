@@ -4,6 +4,7 @@ Jobs refer to resource requirements, dependency sets and each other by index, so
 exists once however many of them wait for it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torc_local.ground.errors import Problem
@@ -34,6 +35,30 @@ class Job(NamedTuple):
     options: int = 0  # index into Spec.options; 0: none
 
 
+class File(NamedTuple):
+    """A file that jobs read or write."""
+
+    name: str
+    path: str  # as it is written: relative to where jobs run
+
+
+class UserData(NamedTuple):
+    """A small piece of JSON that jobs read or write."""
+
+    name: str
+    data: str | None  # compact JSON; None: somebody writes it
+    is_ephemeral: bool  # cleared when what writes it is put back
+
+
+class Uses(NamedTuple):
+    """Which job reads and writes which files (or user data): per job the sets whose union it is."""
+
+    inputs: Sequence[tuple[int, ...]] = ()  # per job, indexes into input_sets; empty when no job reads any
+    input_sets: tuple[tuple[int, ...], ...] = ()  # ascending indexes into Spec.files (or user_data), none empty
+    outputs: Sequence[tuple[int, ...]] = ()
+    output_sets: tuple[tuple[int, ...], ...] = ()
+
+
 class Spec(NamedTuple):
     """A whole workflow, checked: every name resolved, no cycle, all parameters expanded."""
 
@@ -52,3 +77,8 @@ class Spec(NamedTuple):
     warnings: tuple[Problem, ...] = ()  # legal, but the author should know
     settings: Settings = Settings()
     options: tuple[Options, ...] = (NONE,)  # what jobs say beyond their other columns, each once
+    files: tuple[File, ...] = ()
+    user_data: tuple[UserData, ...] = ()
+    file_uses: Uses = Uses()
+    user_data_uses: Uses = Uses()
+    io: Sequence[int] = ()  # per job, the bits of ground/io.py; empty: none of any job

@@ -160,6 +160,39 @@ INVARIANTS = (
         " AND c.status IN ('pending', 'running', 'blocked', 'uninitialized', 'ready')",
     ),
     Invariant(
+        "uses_have_ends",
+        "what jobs read and write exists, in their workflow",
+        "SELECT u.job_id, u.file_id FROM job_file u JOIN job j ON j.id = u.job_id LEFT JOIN file f ON f.id = u.file_id"
+        " LEFT JOIN item_set s ON s.id = u.file_id AND NOT u.is_output"
+        " WHERE coalesce(f.workflow_id, s.workflow_id) IS NOT j.workflow_id"
+        " UNION ALL SELECT u.job_id, u.user_data_id FROM job_user_data u JOIN job j ON j.id = u.job_id"
+        " LEFT JOIN user_data d ON d.id = u.user_data_id LEFT JOIN item_set s ON s.id = u.user_data_id"
+        " AND NOT u.is_output WHERE coalesce(d.workflow_id, s.workflow_id) IS NOT j.workflow_id",
+    ),
+    Invariant(
+        "uses_are_known",
+        "files know whether any job reads or writes them",
+        "WITH used AS (SELECT DISTINCT coalesce(m.item_id, u.file_id) AS id, u.is_output FROM job_file u"
+        " LEFT JOIN item_set_member m ON m.set_id = u.file_id) SELECT f.id, f.name FROM file f"
+        " LEFT JOIN used r ON r.id = f.id AND NOT r.is_output LEFT JOIN used w ON w.id = f.id AND w.is_output"
+        " WHERE f.is_consumed <> (r.id IS NOT NULL) OR f.is_produced <> (w.id IS NOT NULL)",
+    ),
+    Invariant(
+        "uses_of_user_data_are_known",
+        "user data knows whether any job reads or writes it",
+        "WITH used AS (SELECT DISTINCT coalesce(m.item_id, u.user_data_id) AS id, u.is_output FROM job_user_data u"
+        " LEFT JOIN item_set_member m ON m.set_id = u.user_data_id) SELECT d.id, d.name FROM user_data d"
+        " LEFT JOIN used r ON r.id = d.id AND NOT r.is_output LEFT JOIN used w ON w.id = d.id AND w.is_output"
+        " WHERE d.is_consumed <> (r.id IS NOT NULL) OR d.is_produced <> (w.id IS NOT NULL)",
+    ),
+    Invariant(
+        "looked_up_where_there_is_any",
+        "a runner looks up what jobs read and write exactly where there is any",
+        "SELECT j.id, j.io FROM job j"
+        " WHERE ((j.io & 1) <> 0) <> EXISTS (SELECT 1 FROM job_file u WHERE u.job_id = j.id)"
+        " OR ((j.io & 4) <> 0) <> EXISTS (SELECT 1 FROM job_user_data u WHERE u.job_id = j.id AND NOT u.is_output)",
+    ),
+    Invariant(
         "nothing_is_half_put_back",
         "no job is left in the middle of a restart",
         "SELECT id FROM job WHERE status = 'uninitialized'",

@@ -34,6 +34,60 @@ RUNGS: tuple[str, ...] = (
     ALTER TABLE job ADD COLUMN io INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE job ADD COLUMN origin TEXT;
     -- Files and user data.
+    CREATE TABLE file (
+        id          INTEGER PRIMARY KEY,
+        workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+        name        TEXT    NOT NULL,
+        path        TEXT    NOT NULL,
+        is_consumed INTEGER NOT NULL CHECK (is_consumed IN (0, 1)),
+        is_produced INTEGER NOT NULL CHECK (is_produced IN (0, 1)),
+        mtime_at    REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX file_by_name ON file (workflow_id, name);
+    CREATE TABLE user_data (
+        id           INTEGER PRIMARY KEY,
+        workflow_id  INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+        name         TEXT    NOT NULL,
+        data         TEXT,
+        given        TEXT,
+        version      INTEGER NOT NULL DEFAULT 0,
+        is_ephemeral INTEGER NOT NULL CHECK (is_ephemeral IN (0, 1)),
+        is_consumed  INTEGER NOT NULL CHECK (is_consumed IN (0, 1)),
+        is_produced  INTEGER NOT NULL CHECK (is_produced IN (0, 1)),
+        job_id       INTEGER,
+        put_at       REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX user_data_by_name ON user_data (workflow_id, name);
+    CREATE TABLE item_set (
+        id          INTEGER PRIMARY KEY CHECK (id < 0),
+        workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE
+    ) STRICT;
+    CREATE INDEX item_set_by_workflow ON item_set (workflow_id);
+    CREATE TABLE item_set_member (
+        set_id  INTEGER NOT NULL REFERENCES item_set(id) ON DELETE CASCADE,
+        item_id INTEGER NOT NULL,
+        PRIMARY KEY (set_id, item_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE job_file (
+        job_id    INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+        is_output INTEGER NOT NULL CHECK (is_output IN (0, 1)),
+        file_id   INTEGER NOT NULL,
+        mtime_at  REAL,
+        PRIMARY KEY (job_id, is_output, file_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE job_user_data (
+        job_id       INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+        is_output    INTEGER NOT NULL CHECK (is_output IN (0, 1)),
+        user_data_id INTEGER NOT NULL,
+        version      INTEGER,
+        PRIMARY KEY (job_id, is_output, user_data_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE VIEW v_files AS
+        SELECT f.id AS file_id, f.workflow_id, f.name, f.path, f.is_consumed, f.is_produced FROM file f;
+    CREATE VIEW v_user_data AS
+        SELECT u.id AS user_data_id, u.workflow_id, u.name, u.data, u.is_ephemeral, u.is_consumed, u.is_produced,
+               u.job_id, u.put_at
+        FROM user_data u;
 
     -- Actions.
 

@@ -27,6 +27,12 @@ TABLES = {
     "coordinator": ("workflow_id",),
     "segment": ("id",),
     "running": ("job_id",),
+    "file": ("id",),
+    "user_data": ("id",),
+    "item_set": ("id",),
+    "item_set_member": ("set_id", "item_id"),
+    "job_file": ("job_id", "is_output", "file_id"),
+    "job_user_data": ("job_id", "is_output", "user_data_id"),
     "attempt": ("job_id", "run_id", "attempt_id"),
     "event": ("id",),
 }

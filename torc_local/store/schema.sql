@@ -98,8 +98,8 @@ CREATE TABLE job (
     runner_id                INTEGER,                        -- who holds the claim
     losses                   INTEGER NOT NULL DEFAULT 0,     -- runners that died while this job was running
     options_id               INTEGER REFERENCES job_options(id),   -- NULL: nothing beyond these columns
-    -- What a runner must look up before and after this job, bits: 1 declares output files, 2 its command has tokens
-    -- that are filled in when it starts.
+    -- What a runner must look up for this job, bits (ground/io.py): 1 it has files, looked at when it has ended; 2 its
+    -- command has tokens, filled in when it starts; 4 it reads user data, whose version is noted when it starts.
     io                       INTEGER NOT NULL DEFAULT 0,
     origin                   TEXT,                           -- NULL: from the spec; spawn or add: came later
     CONSTRAINT claimed_has_runner CHECK ((status IN ('pending', 'running')) = (runner_id IS NOT NULL)),
@@ -256,7 +256,65 @@ CREATE TABLE attempt (
     CONSTRAINT completed_is_zero CHECK ((status = 'completed') = (return_code = 0 AND reason IS NULL))
 ) STRICT, WITHOUT ROWID;
 
--- Files and user data.
+-- Files and user data: named things that jobs read and write.
+CREATE TABLE file (
+    id          INTEGER PRIMARY KEY,
+    workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+    name        TEXT    NOT NULL,
+    path        TEXT    NOT NULL,                            -- relative to the directory in which jobs run
+    is_consumed INTEGER NOT NULL CHECK (is_consumed IN (0, 1)),   -- some job reads it
+    is_produced INTEGER NOT NULL CHECK (is_produced IN (0, 1)),   -- some job writes it; otherwise it must be there
+    mtime_at    REAL                                         -- of one that nobody writes: as a run first found it
+) STRICT;
+CREATE UNIQUE INDEX file_by_name ON file (workflow_id, name);
+
+CREATE TABLE user_data (
+    id           INTEGER PRIMARY KEY,
+    workflow_id  INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+    name         TEXT    NOT NULL,
+    data         TEXT,                                       -- compact JSON, keys sorted; NULL: none yet
+    given        TEXT,                                       -- what the spec said, kept when data is written first
+    version      INTEGER NOT NULL DEFAULT 0,                 -- meta.commit_seq when data changed last; 0: as the spec says
+    is_ephemeral INTEGER NOT NULL CHECK (is_ephemeral IN (0, 1)),   -- as the spec says again when its writers are put back
+    is_consumed  INTEGER NOT NULL CHECK (is_consumed IN (0, 1)),
+    is_produced  INTEGER NOT NULL CHECK (is_produced IN (0, 1)),
+    job_id       INTEGER,                                    -- which job wrote it last; NULL: somebody outside of jobs
+    put_at       REAL                                        -- when it was written last; NULL: never
+) STRICT;
+CREATE UNIQUE INDEX user_data_by_name ON user_data (workflow_id, name);
+
+-- A list of files, or of user data, that several jobs read: stored once. Its id is negative, so that one column can
+-- name one thing or a set.
+CREATE TABLE item_set (
+    id          INTEGER PRIMARY KEY CHECK (id < 0),
+    workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX item_set_by_workflow ON item_set (workflow_id);
+
+CREATE TABLE item_set_member (
+    set_id  INTEGER NOT NULL REFERENCES item_set(id) ON DELETE CASCADE,
+    item_id INTEGER NOT NULL,
+    PRIMARY KEY (set_id, item_id)
+) STRICT, WITHOUT ROWID;
+
+-- What jobs read and write. An input may be a set; outputs never are.
+CREATE TABLE job_file (
+    job_id    INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+    is_output INTEGER NOT NULL CHECK (is_output IN (0, 1)),
+    file_id   INTEGER NOT NULL,                              -- a file, or an item_set when negative
+    -- As it was when the job completed last. NULL: it has not, or it is a set, whose files have their writers' times.
+    mtime_at  REAL,
+    PRIMARY KEY (job_id, is_output, file_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_user_data (
+    job_id       INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+    is_output    INTEGER NOT NULL CHECK (is_output IN (0, 1)),
+    user_data_id INTEGER NOT NULL,                           -- user data, or an item_set when negative
+    -- Inputs: the version that the job got when it started, of the attempt that completed last; the newest of a set.
+    version      INTEGER,
+    PRIMARY KEY (job_id, is_output, user_data_id)
+) STRICT, WITHOUT ROWID;
 
 -- Actions.
 
@@ -323,3 +381,11 @@ CREATE VIEW v_runners AS
 CREATE VIEW v_events AS
     SELECT e.id AS event_id, e.workflow_id, e.at, e.type, e.job_id, j.name AS job_name, e.message
     FROM event e LEFT JOIN job j ON j.id = e.job_id;
+
+CREATE VIEW v_files AS
+    SELECT f.id AS file_id, f.workflow_id, f.name, f.path, f.is_consumed, f.is_produced FROM file f;
+
+CREATE VIEW v_user_data AS
+    SELECT u.id AS user_data_id, u.workflow_id, u.name, u.data, u.is_ephemeral, u.is_consumed, u.is_produced,
+           u.job_id, u.put_at
+    FROM user_data u;
