@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,10 +36,11 @@ class Place:
         """Write the workflow file; a mapping is written as YAML."""
         (self.root / name).write_text(spec if isinstance(spec, str) else yaml.safe_dump(spec, sort_keys=False))
 
-    def call(self, *words: str, **options: Any) -> Answer:
-        """Call the program and wait for it."""
+    def call(self, *words: str, program: str | None = None, **options: Any) -> Answer:
+        """Call the program (or Python code in its place) and wait for it."""
         given = {"capture_output": True, "text": True, "timeout": 60, "cwd": self.root, **options}
-        done = subprocess.run([sys.executable, "-m", "torc_local", *words], check=False, **given)
+        python = ["-m", "torc_local"] if program is None else ["-c", program]
+        done = subprocess.run([sys.executable, *python, *words], check=False, **given)
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def start(self, *words: str, **options: Any) -> "subprocess.Popen[str]":
@@ -64,6 +67,11 @@ class Place:
         """The content of a file that jobs wrote; empty when there is none."""
         path = self.root / name
         return path.read_text() if path.exists() else ""
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a query of the database returns."""
+        with closing(sqlite3.connect(self.root / "torc_output" / "torc.db")) as connection:
+            return connection.execute(sql).fetchall()
 
     def wait_for(self, name: str, seconds: float = 30) -> None:
         """Wait until a job has made a file."""

@@ -52,6 +52,10 @@ _report = typer.Typer(rich_markup_mode=None, help="Figures of a run: scale.")
 app.add_typer(_report, name="report")
 _db_commands = typer.Typer(rich_markup_mode=None, help="Copy, check or shrink the database: snapshot, check, vacuum.")
 app.add_typer(_db_commands, name="db")
+_files = typer.Typer(rich_markup_mode=None, help="Files of a workflow: list, list-required-existing.")
+app.add_typer(_files, name="files")
+_user_data = typer.Typer(rich_markup_mode=None, help="Small data that jobs exchange: get, put, list, list-missing.")
+app.add_typer(_user_data, name="user-data")
 
 #: The largest number that an option takes: what SQLite cannot hold is a slip of the fingers.
 _MOST = 1_000_000_000
@@ -70,6 +74,10 @@ _Format = Annotated[
     Format | None, typer.Option("-f", "--format", help="Answer for people or for programs.  [default: table]")
 ]
 _Workflow = Annotated[str | None, typer.Argument(metavar="TARGET", help="Id of a workflow, or a database.")]
+_OfWorkflow = Annotated[
+    int | None,
+    typer.Option("-w", "--workflow", min=0, max=_MOST, metavar="ID", help="The workflow.  [default: the only one]"),
+]
 _Spec = Annotated[str, typer.Argument(metavar="SPEC", help="Workflow file (YAML or JSON); - is standard input.")]
 _Limit = Annotated[
     int | None, typer.Option("-l", "--limit", min=0, max=_MOST, metavar="N", help="At most so many lines.")
@@ -202,6 +210,7 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed/--no-retry-failed", help="Run jobs again that did not succeed.")
     ] = True,
+    force: Annotated[bool, typer.Option("--force", help="Run although input files are missing.")] = False,
     contention: Annotated[
         bool,
         typer.Option("--contention", help="Stress the queue: claim and settle jobs in a scratch database, run none."),
@@ -257,6 +266,7 @@ def run(
             retry_failed=retry_failed,
             turnstile=not no_turnstile,
             durability=durability,
+            force=force,
             as_json=_json(context, answer),
         )
     )
@@ -478,6 +488,87 @@ def db_vacuum(context: typer.Context, database: _Database = None, answer: _Forma
     from torc_local.cli.database import vacuum
 
     return vacuum(_db(context, database), as_json=_json(context, answer))
+
+
+@_files.callback(invoke_without_command=True)
+def files_(context: typer.Context) -> None:
+    """Files of a workflow: list, list-required-existing."""
+    if context.invoked_subcommand is None:
+        raise InputError("do what with files?", hint="torc-local files list")
+
+
+@_files.command("list")
+def files_list(
+    context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """List the files that jobs read and write, and whether they are there."""
+    from torc_local.cli.data import list_files
+
+    return list_files(_db(context, database), target, as_json=_json(context, answer))
+
+
+@_files.command("list-required-existing")
+def files_list_required(
+    context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """List paths that must exist: inputs that no job writes, and outputs of completed jobs."""
+    from torc_local.cli.data import list_required
+
+    return list_required(_db(context, database), target, as_json=_json(context, answer))
+
+
+@_user_data.callback(invoke_without_command=True)
+def user_data_(context: typer.Context) -> None:
+    """Small data that jobs exchange: get, put, list, list-missing."""
+    if context.invoked_subcommand is None:
+        raise InputError("do what with user data?", hint="torc-local user-data list")
+
+
+@_user_data.command("get")
+def user_data_get(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    workflow: _OfWorkflow = None,
+    database: _Database = None,
+) -> int:
+    """Print user data as JSON. Inside a job it is that of the job's workflow."""
+    from torc_local.cli.inside import get
+
+    return get(_db(context, database), workflow, name)
+
+
+@_user_data.command("put", context_settings={"ignore_unknown_options": True})
+def user_data_put(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    value: Annotated[str, typer.Argument(metavar="JSON", help="The new value; - is standard input.")],
+    workflow: _OfWorkflow = None,
+    database: _Database = None,
+) -> int:
+    """Write user data that the workflow file declares. Jobs that start later get it."""
+    from torc_local.cli.inside import put
+
+    return put(_db(context, database), workflow, name, value)
+
+
+@_user_data.command("list")
+def user_data_list(
+    context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """List user data, what it is now, and which job wrote it."""
+    from torc_local.cli.data import list_user_data
+
+    return list_user_data(_db(context, database), target, as_json=_json(context, answer))
+
+
+@_user_data.command("list-missing")
+def user_data_list_missing(
+    context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """List user data that jobs read, that has no data, and that no job writes."""
+    from torc_local.cli.data import list_missing
+
+    return list_missing(_db(context, database), target, as_json=_json(context, answer))
 
 
 @app.command("help")

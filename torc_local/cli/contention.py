@@ -76,6 +76,7 @@ def stress(directory: Path, load: Load, *, style: str = "none") -> tuple[ExitCod
             queue_only=True,
             most_at_once=load.batch,
             durability=load.durability,
+            force=True,  # nothing runs, so nothing is read
         )
         code = supervise(path, workflow_id, options, progress.watcher(style, sys.stderr))
         with opening.open_read_only(path) as db:

@@ -17,6 +17,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("run", "cancel")),
     ("Build", ("create", "check")),
     ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
+    ("Data", ("files", "user-data")),
     ("Admin", ("doctor", "db", "help", "version")),
 )
 

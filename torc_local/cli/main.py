@@ -51,6 +51,12 @@ def _run(words: list[str]) -> int:
 
         sys.stderr.write(SHORT)
         return ExitCode.BAD_INPUT
+    if words[0] == "user-data":
+        from torc_local.cli import inside
+
+        done = inside.call(words)
+        if done is not None:
+            return done
     from torc_local.cli.app import call
 
     return call(words)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from torc_local.ground.errors import Problem, SpecError, TorcLocalError
+from torc_local.ground.errors import MissingInputs, Problem, SpecError, TorcLocalError
 from torc_local.report.text import printable
 
 #: Nobody mends more mistakes than these before looking again.
@@ -14,6 +14,8 @@ def error_lines(error: TorcLocalError) -> list[str]:
     if isinstance(error, SpecError):
         return problem_lines(error.problems)
     lines = [f"error: {printable(error.message)}"]
+    if isinstance(error, MissingInputs):
+        lines += [f"  {printable(item)}" for item in error.items]
     if error.hint:
         lines.append(f"  hint: {printable(error.hint)}")
     return lines

@@ -34,6 +34,7 @@ class Request(NamedTuple):
     retry_failed: bool
     turnstile: bool
     durability: Durability
+    force: bool
     as_json: bool
 
 
@@ -69,6 +70,7 @@ def run_target(request: Request) -> int:
         turnstile=request.turnstile,
         retry_failed=request.retry_failed,
         durability=request.durability,
+        force=request.force,
     )
     code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
     if code is ExitCode.STATE and not request.as_json:

@@ -36,11 +36,13 @@ def admit_io(db: Database, workflow_id: int, spec: Spec, first_job: int) -> None
     )
     files = _Rows(spec.file_uses, last_file + 1, last_set - 1)
     data = _Rows(spec.user_data_uses, last_data + 1, last_set - 1 - len(files.shared))
-    sets = [*files.sets(), *data.sets()]
+    sets = [("user_data", *made) for made in reversed(data.sets())] + [
+        ("file", *made) for made in reversed(files.sets())
+    ]
     io.insert_sets(
         db,
-        [(set_id, workflow_id) for set_id, _ in reversed(sets)],
-        chain.from_iterable(((set_id, item) for item in items) for set_id, items in reversed(sets)),
+        [(set_id, workflow_id, kind) for kind, set_id, _ in sets],
+        ((set_id, item) for _, set_id, items in sets for item in items),
     )
     io.insert_job_files(db, files.rows(first_job))
     io.insert_job_user_data(db, data.rows(first_job))

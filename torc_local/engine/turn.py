@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from torc_local.engine import fit
+from torc_local.engine.needs import Seen
 from torc_local.ground import faults
 from torc_local.ground.errors import TorcLocalError
 from torc_local.ground.states import JobStatus
-from torc_local.store import events, jobs, runners, unblocking, workflows
+from torc_local.store import events, io, jobs, runners, unblocking, workflows
 from torc_local.store.database import Database
 from torc_local.store.jobs import Claim, Mark, Result, Shape
 from torc_local.store.runners import Held, Metrics
@@ -49,13 +50,18 @@ class Wish(NamedTuple):
     slots: int = 0  # free slots to claim for
     per_slot: Callable[[int], int] = _one  # jobs for each of them, asked with the number of ready jobs
     metrics: Metrics | None = None
+    seen: Seen | None = None  # of those of the results that completed and read or write files or user data
+
+
+#: Jobs for one slot, and what that slot then holds.
+Batch = tuple[list[Claim], Held]
 
 
 class Turn(NamedTuple):
     """What came of it. ``batches`` has one list of jobs per slot that got some, with what that slot then holds."""
 
     settled: int
-    batches: list[tuple[list[Claim], Held]]
+    batches: list[Batch]
 
 
 def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
@@ -101,6 +107,8 @@ def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) ->
     jobs.insert_attempts(db, [*done, *again])
     bad = [result for result in done if result.status != "completed"]
     good = done if not bad else [result for result in done if result.status == "completed"]
+    if wish.seen is not None:
+        _note(db, wish.seen, {result.job_id for result in good})
     jobs.queue_ended(db, me.workflow_id, [result.job_id for result in good], failed=False)
     jobs.queue_ended(db, me.workflow_id, [result.job_id for result in bad], failed=True)
     for result in bad:
@@ -115,7 +123,13 @@ def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) ->
     return len(done) + len(again)
 
 
-def _claim(db: Database, me: Me, wish: Wish) -> list[tuple[list[Claim], Held]]:
+def _note(db: Database, seen: Seen, completed: set[int]) -> None:
+    """Record what completed jobs read and wrote, as far as they were still ours."""
+    io.note_files(db, [row for row in seen.files if row[1] in completed])
+    io.note_versions(db, [(got.version, got.job_id, got.user_data_id) for got in seen.got if got.job_id in completed])
+
+
+def _claim(db: Database, me: Me, wish: Wish) -> list[Batch]:
     canceled, ready, newest_run = jobs.standing(db, me.workflow_id)
     if canceled or not ready or newest_run != me.run_id:
         return []
@@ -127,10 +141,10 @@ def _claim(db: Database, me: Me, wish: Wish) -> list[tuple[list[Claim], Held]]:
     return [(claims[slot :: wish.slots], fit.NOTHING) for slot in range(min(wish.slots, len(claims)))]
 
 
-def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> list[tuple[list[Claim], Held]]:
+def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> list[Batch]:
     """For each free slot the first shape that fits; its batch runs one by one, so it holds that shape once."""
     free = runners.free_on_node(db, me.node_id)
-    batches: list[tuple[list[Claim], Held]] = []
+    batches: list[Batch] = []
     held = wish.held
     shape = jobs.next_shape(db, me.workflow_id, None)
     while shape is not None and len(batches) < wish.slots:

@@ -72,6 +72,14 @@ class InputError(TorcLocalError):
     exit_code = ExitCode.BAD_INPUT
 
 
+class MissingInputs(InputError):  # noqa: N818 - named after what is wrong
+    """What jobs read is not there; each ``item`` is told in a line of its own."""
+
+    def __init__(self, message: str, *, items: Sequence[str], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.items = tuple(items)
+
+
 class SpecError(InputError):
     """A workflow file has problems; all of them are reported together, sorted by position."""
 

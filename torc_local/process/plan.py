@@ -37,6 +37,7 @@ class Options(NamedTuple):
     queue_only: bool = False  # claim and settle, run nothing: for measuring the queue itself
     most_at_once: int | None = None  # jobs that a slot may claim
     durability: Durability = Durability.NORMAL
+    force: bool = False  # begin although input files are missing
 
 
 def plan(

@@ -24,8 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.engine import needs
 from torc_local.engine.batch import BatchPolicy
-from torc_local.engine.turn import INTERRUPTED, Me, Wish, may_claim, stuck, turn
+from torc_local.engine.turn import INTERRUPTED, Batch, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
@@ -238,6 +239,7 @@ class Runner:
             slots=len(free),
             per_slot=self._policy.per_slot,
             metrics=self._metrics.figures(now, self._slots.ended) if noting else None,
+            seen=self._slots.seen if self._slots.seen.files or self._slots.seen.got else None,
         )
         try:
             done = turn(self._db, self._me, wish, at=clock.utc(now))
@@ -249,6 +251,8 @@ class Runner:
         self._turned = clock.monotonic()
         self._slots.claims_hold_until = self._turned + peers.LEASE_S / 2
         waited_s = self._backlog.told()
+        if wish.seen is not None:
+            self._slots.seen = needs.Seen.nothing()
         if waited_s is not None:
             self._recovered(waited_s)
         self._counted_version = -1  # our own commits do not change what we see as data_version
@@ -259,10 +263,19 @@ class Runner:
         if not done.batches:
             return False
         faults.reach("runner.claimed")
-        for slot, (batch, needed) in zip(free, done.batches, strict=False):
+        for slot, (batch, needed) in zip(free, self._look_up(done.batches), strict=False):
             self._slots.assign(slot, batch, needed)
         self._pause.reset()
         return True
+
+    def _look_up(self, batches: list[Batch]) -> list[Batch]:
+        """The batches with commands filled in; what their jobs need is known to the slots."""
+        asked = [claim for batch, _ in batches for claim in batch if claim.io]
+        if not asked:
+            return batches
+        found = needs.look_up(self._db, self._me.workflow_id, asked)
+        self._slots.needs.update(found)
+        return [([found[claim.id].claim if claim.io else claim for claim in batch], held) for batch, held in batches]
 
     def _recovered(self, waited_s: float) -> None:
         self._seen_version = -1  # we have not looked at what there is for a while

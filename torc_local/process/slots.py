@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from resource import struct_rusage
 
 from torc_local.engine import fit
+from torc_local.engine.needs import Need, Seen
 from torc_local.engine.turn import INTERRUPTED, Me
 from torc_local.ground import clock, faults
-from torc_local.process import segments, spawn
+from torc_local.process import declared, segments, spawn
 from torc_local.process.inbox import Inbox
 from torc_local.process.room import NoRoom
 from torc_local.process.spawn import Task
@@ -92,6 +93,8 @@ class Slots:
         self.claims_hold_until = _NEVER  # no job is started after this moment (monotonic), until the runner was heard
         self.ending: str | None = None  # set when jobs are being ended by us: the status of their attempts
         self.ended = 0  # children so far
+        self.needs: dict[int, Need] = {}  # of the jobs that read or write files or user data
+        self.seen = Seen.nothing()  # what those that completed read and wrote, until it is on record
 
     # -- what there is ------------------------------------------------------------------------------------------------
 
@@ -246,6 +249,11 @@ class Slots:
             claim = one.task.claim
             return_code = os.waitstatus_to_exitcode(one.status)
             status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, one.ending)
+            if claim.io:
+                need = self.needs.pop(claim.id, None)
+                if need is not None and return_code == 0:
+                    reason = declared.look(need, self.seen)
+                    status, return_code = ("completed", 0) if reason is None else ("failed", 1)
             usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
             results.append(
                 Result(

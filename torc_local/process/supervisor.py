@@ -26,7 +26,7 @@ from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
-from torc_local.process import kernel, machine, orphans, outlook, peers, plan, runner, segments
+from torc_local.process import inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
 from torc_local.process.coordinator import Post
 from torc_local.process.guardian import Guardian
 from torc_local.process.identity import Identity, Trouble
@@ -63,6 +63,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     with opening.open_existing(db_path, turnstile=options.turnstile, durability=options.durability) as db:
         recovered = recover_dead(db, workflow_id)
         _keep_order(db, workflow_id)
+        inputs.check(db, workflow_id, retry_failed=options.retry_failed, force=options.force)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
         faults.reach("supervisor.begun")
         setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)

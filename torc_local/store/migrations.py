@@ -60,7 +60,8 @@ RUNGS: tuple[str, ...] = (
     CREATE UNIQUE INDEX user_data_by_name ON user_data (workflow_id, name);
     CREATE TABLE item_set (
         id          INTEGER PRIMARY KEY CHECK (id < 0),
-        workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE
+        workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+        kind        TEXT    NOT NULL CHECK (kind IN ('file', 'user_data'))
     ) STRICT;
     CREATE INDEX item_set_by_workflow ON item_set (workflow_id);
     CREATE TABLE item_set_member (

@@ -6,10 +6,8 @@ creator fills); schema, version and the first row are one transaction (a kill le
 
 import errno
 import os
-import secrets
 import stat
 import time
-from importlib import resources
 from pathlib import Path
 
 import apsw
@@ -37,6 +35,8 @@ JOURNALS = (WAL, "delete")
 
 def schema() -> str:
     """The text of ``schema.sql``."""
+    from importlib import resources  # noqa: PLC0415 - only for a new file, and slow to load
+
     return (resources.files(__package__) / "schema.sql").read_text("utf-8")
 
 
@@ -287,6 +287,8 @@ def _identify(db: Database) -> int:
 
 
 def _fill(db: Database, journal: str) -> None:
+    import secrets  # noqa: PLC0415 - as above
+
     connection = db.connection
     _set_journal(connection, journal)
     connection.execute("BEGIN IMMEDIATE")

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from torc_local.store import user_data
 from torc_local.store.database import Database
 from torc_local.store.registry import UNSUCCESSFUL, action, statement
 
@@ -164,6 +165,7 @@ def restart(db: Database, workflow_id: int) -> int:
     _HIT.run(db, (workflow_id,))
     again = len(_UNSET.rows(db))
     _UNSET_READY.run(db, ())
+    user_data.clear_ephemeral(db)
     count_anew(db, workflow_id)
     _RESET_WAITING.run(db, (workflow_id,))
     _RESET_FREE.run(db, (workflow_id,))

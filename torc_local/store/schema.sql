@@ -287,7 +287,8 @@ CREATE UNIQUE INDEX user_data_by_name ON user_data (workflow_id, name);
 -- name one thing or a set.
 CREATE TABLE item_set (
     id          INTEGER PRIMARY KEY CHECK (id < 0),
-    workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE
+    workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+    kind        TEXT    NOT NULL CHECK (kind IN ('file', 'user_data'))   -- what its members are
 ) STRICT;
 CREATE INDEX item_set_by_workflow ON item_set (workflow_id);
 
