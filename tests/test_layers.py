@@ -17,7 +17,7 @@ BELOW = {
     "process": {"engine", "store", "ground"},
     "cli": {"report", "process", "engine", "store", "spec", "ground"},
 }
-PACKAGES = {"yaml": "spec", "apsw": "store", "psutil": "process", "typer": "cli", "tqdm": "cli"}
+PACKAGES = {"yaml": "spec", "pynvml": "process", "apsw": "store", "psutil": "process", "typer": "cli", "tqdm": "cli"}
 
 # The translators between two strangers; the places where a process ends and an SQLite error becomes a sentence; and
 # those that say which SQLite this is.
@@ -25,6 +25,7 @@ ALSO = {
     "report/health.py": {"apsw"},
     "engine/admit.py": {"spec"},
     "engine/admit_io.py": {"spec"},
+    "engine/limits.py": {"spec"},
     "process/workers.py": {"apsw"},
     "process/repair.py": {"apsw"},
     "cli/main.py": {"apsw"},

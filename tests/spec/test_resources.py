@@ -2,6 +2,8 @@
 
 import pytest
 
+from torc_local.spec.model import LIMITS_MEMORY, LIMITS_RUNTIME
+
 HEAD = "name: w\njobs: []\nresource_requirements:\n"
 
 
@@ -10,9 +12,9 @@ def test_the_implicit_requirements_come_first_and_defaults_follow_torc(read):
         HEAD + "  - {name: big, num_cpus: 4, num_gpus: 1, memory: 1.5g, runtime: PT2H}\n  - {name: s, memory: 512m}\n"
     )
     assert spec.resources == (
-        ("default", 1, 0, 1, 1 << 20, 60.0),
-        ("big", 4, 1, 1, 3 << 29, 7200.0),
-        ("s", 1, 0, 1, 1 << 29, 3600.0),
+        ("default", 1, 0, 1, 1 << 20, 60.0, 0),
+        ("big", 4, 1, 1, 3 << 29, 7200.0, LIMITS_MEMORY | LIMITS_RUNTIME),
+        ("s", 1, 0, 1, 1 << 29, 3600.0, LIMITS_MEMORY),
     )
 
 

@@ -112,6 +112,7 @@ DAMAGE = {
     "running_rows_match_jobs": ("INSERT INTO running VALUES (1, 1, 0, 0, 0, 0)", set()),
     "starts_follow_ends": (OVERLAPPING, {"completion_is_final"}),
     "budget_is_kept": ("UPDATE runner SET ended_at = 1, end_reason = 'lost', held_cpus = 1", set()),
+    "gpus_have_live_runners": ("INSERT INTO held_gpu VALUES (1, '0', 1)", set()),
     "ended_run_has_nothing_open": ("UPDATE run SET ended_at = 1", set()),
     "uses_have_ends": ("UPDATE job SET io = 1 WHERE id = 1; INSERT INTO job_file VALUES (1, 1, 99, NULL)", set()),
     "uses_are_known": ("INSERT INTO file VALUES (1, 1, 'f', 'f', 1, 0, NULL)", set()),

@@ -211,6 +211,16 @@ def run(
         bool, typer.Option("--retry-failed/--no-retry-failed", help="Run jobs again that did not succeed.")
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="Run although input files are missing.")] = False,
+    limits: Annotated[
+        bool,
+        typer.Option("--limits/--no-limits", help="End jobs that use more memory or time than they ask for."),
+    ] = True,
+    memory_limits: Annotated[
+        bool, typer.Option("--memory-limits/--no-memory-limits", hidden=True, help="Likewise, for memory alone.")
+    ] = True,
+    runtime_limits: Annotated[
+        bool, typer.Option("--runtime-limits/--no-runtime-limits", hidden=True, help="Likewise, for run time alone.")
+    ] = True,
     contention: Annotated[
         bool,
         typer.Option("--contention", help="Stress the queue: claim and settle jobs in a scratch database, run none."),
@@ -268,6 +278,8 @@ def run(
             durability=durability,
             force=force,
             as_json=_json(context, answer),
+            limit_memory=limits and memory_limits,
+            limit_runtime=limits and runtime_limits,
         )
     )
 

@@ -10,6 +10,7 @@ from torc_local.cli import answer, changing, place, progress
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_memory
+from torc_local.process import gpus
 from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
 from torc_local.report import status, summary
@@ -36,12 +37,14 @@ class Request(NamedTuple):
     durability: Durability
     force: bool
     as_json: bool
+    limit_memory: bool
+    limit_runtime: bool
 
 
 def run_target(request: Request) -> int:
     """Find or make the workflow, work on it until nothing is left, and say how it went."""
     memory_bytes = _memory(request.memory, request.memory_gb)
-    gpus = _gpus(request.gpus)
+    asked_gpus = _gpus(request.gpus)
     target = place.target(request.target)
     if request.fresh and target.spec is None:
         raise InputError(
@@ -64,13 +67,15 @@ def run_target(request: Request) -> int:
         runners=request.runners,
         cpus=request.cpus,
         memory_bytes=memory_bytes,
-        gpus=gpus,
+        gpus=asked_gpus,
         output_dir=request.output_dir or path.parent,
         grace_s=request.grace_s,
         turnstile=request.turnstile,
         retry_failed=request.retry_failed,
         durability=request.durability,
         force=request.force,
+        limit_memory=request.limit_memory,
+        limit_runtime=request.limit_runtime,
     )
     code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
     if code is ExitCode.STATE and not request.as_json:
@@ -128,11 +133,21 @@ def _memory(text: str | None, gigabytes: float | None) -> int | None:
     return size
 
 
-def _gpus(text: str | None) -> int | None:
-    """How many: a number, or a list of device numbers such as ``0,1``."""
+def _gpus(text: str | None) -> int | tuple[str, ...] | None:
+    """How many: a number; or which: a list such as ``0,1``, ``2,`` or ``GPU-8932f937``."""
     if text is None:
         return None
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() and len(word) < 6 for word in words):  # noqa: PLR2004 - plausible
+    asked = _devices(text)
+    if asked is None:
         raise InputError(f"--gpus: '{text}' is neither a number nor a list of devices", hint="write 2, or 0,1")
-    return int(words[0]) if len(words) == 1 else len(set(words))
+    gpus.devices(asked, os.environ)  # refuses before anything is stored
+    return asked
+
+
+def _devices(text: str) -> int | tuple[str, ...] | None:
+    number = text.strip()
+    if number.isascii() and number.isdigit() and len(number) < 6:  # noqa: PLR2004 - plausible
+        return int(number)
+    words = [word.strip() for word in number.removesuffix(",").split(",")]
+    by_name = "," in text or not number.isalpha()  # a single word without digits is a slip
+    return tuple(dict.fromkeys(words)) if by_name and all(map(gpus.NAME.fullmatch, words)) else None

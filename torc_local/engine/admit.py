@@ -87,8 +87,8 @@ def _insert_resources(db: Database, workflow_id: int, spec: Spec) -> list[int]:
     return by_index
 
 
-def _resource_row(workflow_id: int, r: Resources) -> tuple[int, str, int, int, int, int, float]:
-    return workflow_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes, r.memory_bytes, r.runtime_s
+def _resource_row(workflow_id: int, r: Resources) -> admission.ResourceValues:
+    return workflow_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes, r.memory_bytes, r.runtime_s, r.limits
 
 
 class _Plan:

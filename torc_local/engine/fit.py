@@ -1,9 +1,33 @@
 """Does a job fit what is free on a node? Pure arithmetic over cpus, memory and gpus."""
 
+from typing import NamedTuple
+
 from torc_local.store.jobs import Shape
 from torc_local.store.runners import Held
 
 NOTHING = Held(0, 0, 0)
+
+_ENDLESS = 1 << 62
+
+
+class Counts(NamedTuple):
+    """Of what the node's budget is kept; the rest jobs may use as they like."""
+
+    cpus: bool = True
+    memory: bool = True
+    gpus: bool = True
+
+
+EVERYTHING = Counts()
+
+
+def only(counts: Counts, free: Held) -> Held:
+    """``free``, with no end to what is not counted."""
+    return Held(
+        free.cpus if counts.cpus else _ENDLESS,
+        free.memory_bytes if counts.memory else _ENDLESS,
+        free.gpus if counts.gpus else _ENDLESS,
+    )
 
 
 def fits(shape: Shape, free: Held) -> bool:

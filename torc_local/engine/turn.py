@@ -12,7 +12,7 @@ from torc_local.engine.needs import Seen
 from torc_local.ground import faults
 from torc_local.ground.errors import TorcLocalError
 from torc_local.ground.states import JobStatus
-from torc_local.store import events, io, jobs, runners, unblocking, workflows
+from torc_local.store import events, gpus, io, jobs, runners, unblocking, workflows
 from torc_local.store.database import Database
 from torc_local.store.jobs import Claim, Mark, Result, Shape
 from torc_local.store.runners import Held, Metrics
@@ -26,13 +26,18 @@ class Fenced(TorcLocalError):  # noqa: N818 - named after what happened to the r
 
 
 class Me(NamedTuple):
-    """Who asks: ids of workflow, run, runner and node; ``by_resources`` when jobs must fit the node's budget."""
+    """Who asks: ids of workflow, run, runner and node; ``by_resources`` when jobs must fit the node's budget.
+
+    ``counts`` says which parts of it, ``gpus`` which GPUs of the node may be given to jobs (None: they are not told).
+    """
 
     workflow_id: int
     run_id: int
     runner_id: int
     node_id: int
     by_resources: bool
+    counts: fit.Counts = fit.EVERYTHING
+    gpus: tuple[str, ...] | None = None
 
 
 def _one(_ready: int) -> int:
@@ -47,6 +52,7 @@ class Wish(NamedTuple):
     marks: Sequence[Mark] = ()  # jobs that turned out long
     give_back: Sequence[int] = ()  # claims that will not be started
     held: Held = fit.NOTHING  # what the slots hold before claiming
+    free_gpus: Sequence[str] = ()  # GPUs that they do not hold any more
     slots: int = 0  # free slots to claim for
     per_slot: Callable[[int], int] = _one  # jobs for each of them, asked with the number of ready jobs
     metrics: Metrics | None = None
@@ -58,10 +64,14 @@ Batch = tuple[list[Claim], Held]
 
 
 class Turn(NamedTuple):
-    """What came of it. ``batches`` has one list of jobs per slot that got some, with what that slot then holds."""
+    """What came of it. ``batches`` has one list of jobs per slot that got some, with what that slot then holds.
+
+    ``gpus`` are those of each of these slots, when they are given to jobs.
+    """
 
     settled: int
     batches: list[Batch]
+    gpus: list[tuple[str, ...]]
 
 
 def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
@@ -84,14 +94,16 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
         if wish.give_back:
             n = jobs.give_back(db, me.runner_id, wish.give_back)
             moves.update({JobStatus.PENDING: -n, JobStatus.READY: n})
-        batches = _claim(db, me, wish) if wish.slots else []
+        if wish.free_gpus:
+            gpus.give_back(db, me.node_id, me.runner_id, wish.free_gpus)
+        batches, taken = _claim(db, me, wish) if wish.slots else ([], [])
         claimed = sum(len(batch) for batch, _ in batches)
         if claimed:
             moves.update({JobStatus.READY: -claimed, JobStatus.PENDING: claimed})
         workflows.add_counts(db, me.workflow_id, moves)
         if wish.metrics is not None:
             runners.note_metrics(db, me.runner_id, wish.metrics)
-    return Turn(settled, batches)
+    return Turn(settled, batches, taken)
 
 
 def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) -> int:
@@ -129,22 +141,23 @@ def _note(db: Database, seen: Seen, completed: set[int]) -> None:
     io.note_versions(db, [(got.version, got.job_id, got.user_data_id) for got in seen.got if got.job_id in completed])
 
 
-def _claim(db: Database, me: Me, wish: Wish) -> list[Batch]:
+def _claim(db: Database, me: Me, wish: Wish) -> tuple[list[Batch], list[tuple[str, ...]]]:
     canceled, ready, newest_run = jobs.standing(db, me.workflow_id)
     if canceled or not ready or newest_run != me.run_id:
-        return []
+        return [], []
     per_slot = wish.per_slot(ready)
     if me.by_resources:
         return _claim_by_resources(db, me, wish, per_slot)
     claims = jobs.claim(db, me.workflow_id, me.runner_id, wish.slots * per_slot)
     # Dealt out like cards, so that with few jobs every slot gets one before any gets two.
-    return [(claims[slot :: wish.slots], fit.NOTHING) for slot in range(min(wish.slots, len(claims)))]
+    return [(claims[slot :: wish.slots], fit.NOTHING) for slot in range(min(wish.slots, len(claims)))], []
 
 
-def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> list[Batch]:
+def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> tuple[list[Batch], list[tuple[str, ...]]]:
     """For each free slot the first shape that fits; its batch runs one by one, so it holds that shape once."""
-    free = runners.free_on_node(db, me.node_id)
+    free, names = _free(db, me)
     batches: list[Batch] = []
+    taken: list[tuple[str, ...]] = []
     held = wish.held
     shape = jobs.next_shape(db, me.workflow_id, None)
     while shape is not None and len(batches) < wish.slots:
@@ -154,11 +167,24 @@ def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> list
                 needed = fit.need(shape)
                 free, held = fit.minus(free, needed), fit.plus(held, needed)
                 batches.append((claims, needed))
+                taken.append(tuple(names[: needed.gpus]))
+                del names[: needed.gpus]
                 continue
         shape = jobs.next_shape(db, me.workflow_id, shape)
     if batches:
         runners.beat(db, me.runner_id, held)
-    return batches
+        gpus.take(db, me.node_id, me.runner_id, [name for some in taken for name in some])
+    return batches, taken
+
+
+def _free(db: Database, me: Me) -> tuple[Held, list[str]]:
+    """What jobs may have now of what is counted, and which GPUs that is, in the order of their list."""
+    free = fit.only(me.counts, runners.free_on_node(db, me.node_id))
+    if me.gpus is None:
+        return free, []
+    held = gpus.held(db, me.node_id)
+    names = [name for name in me.gpus if name not in held]
+    return free._replace(gpus=len(names)), names
 
 
 def may_claim(db: Database, me: Me) -> bool:
@@ -168,17 +194,23 @@ def may_claim(db: Database, me: Me) -> bool:
     """
     if not me.by_resources:
         return True
-    free = runners.free_on_node(db, me.node_id)
+    free, _ = _free(db, me)
     return any(fit.fits(shape, free) for shape in _shapes(db, me.workflow_id))
 
 
 def stuck(db: Database, me: Me) -> bool:
     """Whether no ready job would fit this node even if it were empty, and none will become ready."""
-    node = runners.node(db, me.node_id)
-    whole = Held(node.num_cpus, node.memory_bytes, node.num_gpus)
+    whole = whole_node(db, me)
     return not unblocking.waiting(db, me.workflow_id) and not any(
         fit.fits(shape, whole) for shape in _shapes(db, me.workflow_id)
     )
+
+
+def whole_node(db: Database, me: Me) -> Held:
+    """What an empty node has for jobs, of what is counted."""
+    node = runners.node(db, me.node_id)
+    has_gpus = node.num_gpus if me.gpus is None else len(me.gpus)
+    return fit.only(me.counts, Held(node.num_cpus, node.memory_bytes, has_gpus))
 
 
 def _shapes(db: Database, workflow_id: int) -> Iterator[Shape]:

@@ -75,6 +75,15 @@ def format_memory(size: int) -> str:
     return str(size)
 
 
+def show_memory(size: int) -> str:
+    """Bytes for people, rounded: ``130.2 MiB``, ``2 GiB``."""
+    value, names = float(size), ["TiB", "GiB", "MiB", "KiB", "bytes"]
+    while value >= 1024 and len(names) > 1:  # noqa: PLR2004 - a power of two like the units
+        value /= 1024
+        names.pop()
+    return f"{value:.1f}".removesuffix(".0") + f" {names[-1]}"
+
+
 def parse_duration(value: str | float) -> float:
     """Seconds of ``PT1H``, ``P0DT1M``, ``P2W``, ``90s``, ``1h30m``, ``01:30:00``, ``1-00:00:00`` or a number.
 

@@ -1,8 +1,9 @@
-"""Two requests to the Linux kernel that Python does not offer (prctl(2))."""
+"""What Python does not offer of the Linux kernel: two requests (prctl(2)) and a count."""
 
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -24,6 +25,15 @@ def die_with_parent(parent: int, kind: signal.Signals) -> None:
 def adopt_orphans() -> None:
     """Become the parent of descendants whose parent died, so that none escapes by double fork or a new session."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since it booted (``/proc/vmstat``); 0: not told."""
+    try:
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
 def _prctl(option: int, value: int) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from torc_local.ground import clock
+from torc_local.process.gpus import devices
 
 
 class Machine(NamedTuple):
@@ -33,7 +34,7 @@ def this_machine(*, cpus: int | None = None, memory_bytes: int | None = None, gp
         boot_id=boot_id(),
         num_cpus=len(os.sched_getaffinity(0)) if cpus is None else cpus,
         memory_bytes=_memory_bytes() if memory_bytes is None else memory_bytes,
-        num_gpus=_gpus() if gpus is None else gpus,
+        num_gpus=len(devices(None, os.environ).names) if gpus is None else gpus,
     )
 
 
@@ -109,16 +110,6 @@ def _memory_bytes() -> int:
     total = int(psutil.virtual_memory().total)
     limit = _line("/sys/fs/cgroup/memory.max")
     return min(total, int(limit)) if limit.isdigit() else total
-
-
-def _gpus() -> int:
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if listed is not None:
-        return len([one for one in listed.split(",") if one.strip()])
-    try:
-        return len(os.listdir("/proc/driver/nvidia/gpus"))  # noqa: PTH208 - only the count matters
-    except OSError:
-        return 0
 
 
 def _line(path: str) -> str:

@@ -41,6 +41,11 @@ def kill_descendants(root: int, *, patience_s: float = 10.0) -> int:
     return _end(lambda: below(root), lambda: reap_adopted(set()), patience_s)
 
 
+def end_found(find: Callable[[], list[int]], *, patience_s: float) -> int:
+    """Kill what ``find`` finds, again and again until it finds nothing; how many there were."""
+    return _end(find, lambda: None, patience_s)
+
+
 def _end(find: Callable[[], list[int]], collect: Callable[[], None], patience_s: float) -> int:
     """Kill what is found, looking again until nothing is; how many there were.
 

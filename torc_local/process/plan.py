@@ -5,11 +5,14 @@ import resource
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.engine import limits
 from torc_local.engine.begin import Beginning
+from torc_local.engine.fit import EVERYTHING, Counts
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import finished_jobs
 from torc_local.process import machine
+from torc_local.process.gpus import Devices
 from torc_local.process.runner import Setup
 from torc_local.process.watching import RunInfo
 from torc_local.store import meta, runners, workflows
@@ -29,7 +32,7 @@ class Options(NamedTuple):
     runners: int | None
     cpus: int | None
     memory_bytes: int | None
-    gpus: int | None
+    gpus: int | tuple[str, ...] | None  # so many, or these
     output_dir: Path
     grace_s: float
     turnstile: bool
@@ -38,13 +41,22 @@ class Options(NamedTuple):
     most_at_once: int | None = None  # jobs that a slot may claim
     durability: Durability = Durability.NORMAL
     force: bool = False  # begin although input files are missing
+    limit_memory: bool = True  # end jobs that use more memory than they ask for
+    limit_runtime: bool = True  # end jobs that run for longer than they ask for
 
 
 def plan(
-    db: Database, db_path: Path, workflow_id: int, options: Options, here: machine.Machine, beginning: Beginning
+    db: Database,
+    db_path: Path,
+    workflow_id: int,
+    options: Options,
+    here: machine.Machine,
+    devices: Devices,
+    beginning: Beginning,
 ) -> tuple[list[Setup], RunInfo]:
     """Register this node; what each runner is told, and what the watcher is told. Raises InputError."""
-    by_resources = options.jobs is None
+    budget = counted(options)
+    by_resources = any(budget)
     slots = number_of_slots(options, here)
     count = number_of_runners(slots, options.runners, processors())
     with db.write("register node"):
@@ -57,6 +69,8 @@ def plan(
         run_id=beginning.run_id,
         node_id=node_id,
         by_resources=by_resources,
+        counts=budget,
+        devices=devices,
         hostname=here.hostname,
         db_path=db_path,
         output_dir=options.output_dir,
@@ -67,6 +81,7 @@ def plan(
         durability=options.durability,
         queue_only=options.queue_only,
         most_at_once=options.most_at_once,
+        rules=limits.rules(db, workflow_id, memory=options.limit_memory, runtime=options.limit_runtime),
     )
     # Slots are dealt out evenly: 100 over 64 runners are 36 with two and 28 with one.
     setups = [base._replace(slots=slots // count + (i < slots % count)) for i in range(count)]
@@ -89,6 +104,13 @@ def plan(
         by_resources=by_resources,
     )
     return setups, info
+
+
+def counted(options: Options) -> Counts:
+    """What jobs must fit in: everything, or with -j (which counts jobs) only what was named beside it."""
+    if options.jobs is None:
+        return EVERYTHING
+    return Counts(options.cpus is not None, options.memory_bytes is not None, options.gpus is not None)
 
 
 def number_of_slots(options: Options, here: machine.Machine) -> int:

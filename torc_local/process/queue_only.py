@@ -32,7 +32,13 @@ class QueueOnly(Slots):
         """All slots, or none."""
         return [] if self._taken else self._slots
 
-    def assign(self, slot: Slot, claims: Sequence[Claim], held: Held) -> None:  # noqa: ARG002 - as in Slots
+    def assign(
+        self,
+        slot: Slot,  # noqa: ARG002 - as in Slots
+        claims: Sequence[Claim],
+        held: Held,  # noqa: ARG002
+        gpus: tuple[str, ...] = (),  # noqa: ARG002
+    ) -> None:
         """Take a batch."""
         if not self._taken:
             self._began = clock.monotonic()

@@ -21,17 +21,22 @@ A runner that was only stopped for too long finds itself fenced at its next tran
 import os
 import signal
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.engine import needs
+from torc_local.engine import limits, needs
 from torc_local.engine.batch import BatchPolicy
+from torc_local.engine.fit import Counts
+from torc_local.engine.limits import Rules
 from torc_local.engine.turn import INTERRUPTED, Batch, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
 from torc_local.process import backlog, orphans, peers, segments, spawn
 from torc_local.process.backlog import Backlog
+from torc_local.process.enforcing import Enforcer
+from torc_local.process.gpus import Devices
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
 from torc_local.process.metrics import RunnerMetrics
@@ -39,7 +44,7 @@ from torc_local.process.pause import Pause
 from torc_local.process.queue_only import QueueOnly
 from torc_local.process.room import NoRoom
 from torc_local.process.slots import Slots
-from torc_local.store import events, jobs, runners, workflows
+from torc_local.store import events, gpus, jobs, runners, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 from torc_local.store.opening import translated
 
@@ -60,6 +65,8 @@ class Setup(NamedTuple):
     run_id: int
     node_id: int
     by_resources: bool
+    counts: Counts  # what of the node's budget, then
+    devices: Devices  # GPUs for jobs; none when they are not counted
     hostname: str
     db_path: Path
     output_dir: Path
@@ -70,6 +77,7 @@ class Setup(NamedTuple):
     durability: Durability
     queue_only: bool  # jobs are claimed and settled, not run
     most_at_once: int | None  # jobs that a slot may claim; None: as many as it learns
+    rules: Rules  # for jobs that use more than they ask for
 
 
 class Runner:
@@ -83,6 +91,7 @@ class Runner:
         self._inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
         hands = QueueOnly if setup.queue_only else Slots
         self._slots = hands(self._me, setup.slots, self._spawner(), self._open_segment)
+        self._enforcer = self._limit()
         self._policy = BatchPolicy(setup.most_at_once)
         self._metrics = RunnerMetrics(db.stats)
         self._backlog = Backlog(setup.db_path, say)
@@ -127,6 +136,8 @@ class Runner:
             self._told(kind)
         now = clock.monotonic()
         self._meet_deadlines(now)
+        self._enforcer.look(now, self._slots.watched)
+        self._slots.finish_limited(self._enforcer)
         if not self._backlog.must_wait(now) and (
             now >= self._slots.next_due(self._policy.horizon_s)
             or now - self._turned >= BEAT_S
@@ -149,6 +160,8 @@ class Runner:
             due = min(due, self._slots.next_due(self._policy.horizon_s))
             if not self._stopping and self._slots.free():
                 due = min(due, now + self._pause.next_s())
+        if self._slots.busy:
+            due = min(due, self._enforcer.next_due)
         for moment in (self._end_at, self._insist_at):
             if moment is not None:
                 due = min(due, moment)
@@ -185,6 +198,16 @@ class Runner:
         if self._insist_at is not None and now >= self._insist_at:
             self._slots.signal(signal.SIGKILL)
             self._insist_at = now + INSIST_S
+
+    # -- limits -------------------------------------------------------------------------------------------------------
+
+    def _limit(self) -> Enforcer:
+        """Watch over what jobs use from now on; requirements may come later, so also where none are limited yet."""
+        rules, workflow_id = self._setup.rules, self._me.workflow_id
+        enforcer = Enforcer(rules, lambda: limits.allowances(self._db, workflow_id, rules))
+        self._slots.limited_by(enforcer)
+        self._db.while_waiting = lambda: enforcer.look(clock.monotonic(), self._slots.watched, may_read=False)
+        return enforcer
 
     # -- transactions -------------------------------------------------------------------------------------------------
 
@@ -226,6 +249,7 @@ class Runner:
             *self._slots.take_results(self._policy.saw_job),
             self._slots.take_unstarted(horizon_s, everything=give_back_all),
         )
+        idle_gpus = self._slots.idle_gpus() if self._me.gpus else ()
         marks = self._slots.mark_long(horizon_s)
         noting = self._metrics.due(now)
         if noting:
@@ -236,6 +260,7 @@ class Runner:
             marks=marks,
             give_back=self._backlog.give_back,
             held=held,
+            free_gpus=idle_gpus,
             slots=len(free),
             per_slot=self._policy.per_slot,
             metrics=self._metrics.figures(now, self._slots.ended) if noting else None,
@@ -248,6 +273,8 @@ class Runner:
             patience_s = INSIST_S if self._stopping else backlog.PATIENCE_S
             self._backlog.failed(error, busy=self._slots.busy, patience_s=patience_s)
             return False
+        if idle_gpus:
+            self._slots.gave_back(idle_gpus)
         self._turned = clock.monotonic()
         self._slots.claims_hold_until = self._turned + peers.LEASE_S / 2
         waited_s = self._backlog.told()
@@ -263,8 +290,9 @@ class Runner:
         if not done.batches:
             return False
         faults.reach("runner.claimed")
-        for slot, (batch, needed) in zip(free, self._look_up(done.batches), strict=False):
-            self._slots.assign(slot, batch, needed)
+        given = done.gpus or repeat(())
+        for slot, (batch, needed), some in zip(free, self._look_up(done.batches), given, strict=False):
+            self._slots.assign(slot, batch, needed, some)
         self._pause.reset()
         return True
 
@@ -321,6 +349,8 @@ class Runner:
             token=self._setup.token,
             output_dir=self._setup.output_dir,
             to_default=self._inbox.not_for_jobs,
+            gpu_variables=self._setup.devices.variables,
+            gives_gpus=bool(self._me.gpus) and gpus.are_asked_for(self._db, self._me.workflow_id),
         )
 
     def _open_segment(self, slot: int, number: int) -> tuple[segments.Segment, int]:
@@ -352,4 +382,12 @@ def _register(db: Database, setup: Setup) -> Me:
             at=clock.now(),
         )
     faults.reach("runner.registered")
-    return Me(setup.workflow_id, setup.run_id, runner_id, setup.node_id, setup.by_resources)
+    return me_of(setup, runner_id)
+
+
+def me_of(setup: Setup, runner_id: int = 0) -> Me:
+    """Who claims, for what ``setup`` says."""
+    given = setup.devices.names if setup.by_resources and setup.counts.gpus else None
+    return Me(
+        setup.workflow_id, setup.run_id, runner_id, setup.node_id, setup.by_resources, counts=setup.counts, gpus=given
+    )

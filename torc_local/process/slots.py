@@ -10,17 +10,20 @@ is assigned, and what ended is made into results when they are taken.
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from resource import struct_rusage
+from typing import NamedTuple
 
 from torc_local.engine import fit
 from torc_local.engine.needs import Need, Seen
 from torc_local.engine.turn import INTERRUPTED, Me
 from torc_local.ground import clock, faults
 from torc_local.process import declared, segments, spawn
+from torc_local.process.enforcing import Breach, Enforcer, Watched
 from torc_local.process.inbox import Inbox
 from torc_local.process.room import NoRoom
 from torc_local.process.spawn import Task
+from torc_local.process.trees import Job
 from torc_local.store.jobs import Claim, Mark, Result
 from torc_local.store.runners import Held
 
@@ -33,13 +36,16 @@ PATIENCE_S = 10.0
 
 _NEVER = float("inf")
 
+#: Exit status of a child that was killed, and of a shell whose child was.
+_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+
 
 class Slot:
     """Room for one child, and the batch behind it."""
 
     __slots__ = (
-        "batch_began", "began", "ends", "files", "held", "index", "marked", "number", "pid", "queue", "segment_id",
-        "starts", "task",
+        "batch_began", "began", "ends", "files", "gpus", "held", "index", "marked", "number", "pid", "queue",
+        "segment_id", "starts", "task",
     )  # fmt: skip
 
     def __init__(self, index: int) -> None:
@@ -51,6 +57,7 @@ class Slot:
         self.began = 0.0
         self.marked = False  # recorded as running
         self.held: Held = fit.NOTHING
+        self.gpus: tuple[str, ...] = ()
         self.files: segments.Segment | None = None
         self.segment_id = 0
         self.number = 0
@@ -61,11 +68,14 @@ class Slot:
 class _Ended:
     """A child that has ended, as the kernel told it."""
 
-    __slots__ = ("began", "ended", "ending", "ends", "marked", "segment_id", "starts", "status", "task", "usage")
+    __slots__ = (
+        "began", "breach", "ended", "ending", "ends", "marked", "segment_id", "starts", "status", "task", "usage",
+    )  # fmt: skip
 
     def __init__(
         self, slot: Slot, task: Task, status: int, usage: struct_rusage, ended: float, ending: str | None
     ) -> None:
+        self.breach: Breach | None = None  # what we ended it for
         self.task = task
         self.status = status
         self.usage = usage
@@ -76,6 +86,15 @@ class _Ended:
         self.segment_id = slot.segment_id
         self.starts = slot.starts
         self.ends = slot.ends
+
+
+class _Lingering(NamedTuple):
+    """A child that has ended, of a job that is being ended for a limit: what it started may be left."""
+
+    slot: Slot
+    job: Job
+    status: int
+    usage: struct_rusage
 
 
 class Slots:
@@ -95,13 +114,16 @@ class Slots:
         self.ended = 0  # children so far
         self.needs: dict[int, Need] = {}  # of the jobs that read or write files or user data
         self.seen = Seen.nothing()  # what those that completed read and wrote, until it is on record
+        self._breaches: Mapping[int, Breach] = {}  # of jobs that are being ended for a limit, by pid
+        self._suspicion: Callable[[int, int], str] | None = None  # of a job that others killed
+        self._lingering: list[_Lingering] = []
 
     # -- what there is ------------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether any child runs."""
-        return bool(self._children)
+        return bool(self._children or self._lingering)
 
     @property
     def has_results(self) -> bool:
@@ -122,6 +144,18 @@ class Slots:
                 held = fit.plus(held, slot.held)
         return held
 
+    def idle_gpus(self) -> list[str]:
+        """GPUs of slots that have nothing to do any more."""
+        return [
+            name for slot in self._slots if slot.gpus and slot.task is None and not slot.queue for name in slot.gpus
+        ]
+
+    def gave_back(self, names: Collection[str]) -> None:
+        """These GPUs are free, as far as the database knows."""
+        for slot in self._slots:
+            if slot.gpus and slot.gpus[0] in names:
+                slot.gpus = ()
+
     def next_due(self, horizon_s: float) -> float:
         """When something will have to be recorded if nothing ends before."""
         due = _NEVER
@@ -134,11 +168,12 @@ class Slots:
 
     # -- starting and ending ------------------------------------------------------------------------------------------
 
-    def assign(self, slot: Slot, claims: Sequence[Claim], held: Held) -> None:
+    def assign(self, slot: Slot, claims: Sequence[Claim], held: Held, gpus: tuple[str, ...] = ()) -> None:
         """Give a free slot its next batch, and start the first job of it."""
-        slot.queue.extend([self._spawner.prepare(claim) for claim in claims])
+        slot.queue.extend([self._spawner.prepare(claim, gpus) for claim in claims])
         slot.batch_began = clock.monotonic()
         slot.held = held
+        slot.gpus = gpus
         self._start(slot)
 
     def _start(self, slot: Slot) -> None:
@@ -211,6 +246,10 @@ class Slots:
             files, task = slot.files, slot.task
             assert files is not None  # noqa: S101 - a child always writes somewhere
             assert task is not None  # noqa: S101
+            if self._breaches and pid in self._breaches:
+                self._lingering.append(_Lingering(slot, _job(slot, task), status, usage))
+                any_free = True  # nearly: finish_limited sees to it
+                continue
             slot.ends = ends = files.ends()
             slot.task = None
             self._ended.append(_Ended(slot, task, status, usage, now, self.ending))
@@ -232,6 +271,47 @@ class Slots:
                 any_free = True
         return any_free
 
+    # -- limits -------------------------------------------------------------------------------------------------------
+
+    def limited_by(self, enforcer: Enforcer) -> None:
+        """What this one ends for a limit will be found with it."""
+        self._breaches = enforcer.breaches
+        self._suspicion = enforcer.suspicion
+
+    def watched(self) -> list[Watched]:
+        """What runs, for whoever compares it with its limits; nothing while we are ending everything ourselves."""
+        if self.ending is not None:
+            return []
+        return [
+            Watched(_job(slot, slot.task), slot.task.claim.resource_requirements_id, slot.began)
+            for slot in self._slots
+            if slot.task is not None
+        ]
+
+    def finish_limited(self, enforcer: Enforcer) -> None:
+        """Free the slots of jobs that were ended for a limit, as soon as nothing of them is left."""
+        if not self._lingering:
+            return
+        gone = enforcer.gone([one.job for one in self._lingering])
+        for one in self._lingering:
+            if one.job in gone or self.ending is not None:
+                self._finish(one, enforcer)
+        self._lingering = [one for one in self._lingering if one.slot.task is not None]
+
+    def _finish(self, one: _Lingering, enforcer: Enforcer) -> None:
+        slot, task = one.slot, one.slot.task
+        assert task is not None  # noqa: S101 - it stays until now
+        assert slot.files is not None  # noqa: S101
+        spawn.signal_group(one.job.leader, signal.SIGKILL)
+        slot.ends = slot.files.ends()
+        self._close_files(slot)
+        slot.task = None
+        # Whoever asked everything to end meanwhile came later: it goes on record as what it was ended for.
+        ended = _Ended(slot, task, one.status, one.usage, clock.monotonic(), None)
+        ended.breach = self._breaches[one.job.leader]
+        enforcer.forget(one.job)
+        self._ended.append(ended)
+
     def _close_files(self, slot: Slot) -> None:
         if slot.files is not None:
             slot.files.close()
@@ -251,9 +331,14 @@ class Slots:
             status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, one.ending)
             if claim.io:
                 need = self.needs.pop(claim.id, None)
-                if need is not None and return_code == 0:
+                if need is not None and return_code == 0 and one.breach is None:
                     reason = declared.look(need, self.seen)
                     status, return_code = ("completed", 0) if reason is None else ("failed", 1)
+            if one.breach is not None:
+                status, return_code, reason = "failed", one.breach.return_code, one.breach.reason
+            elif return_code in _KILLED and one.ending is None and self._suspicion is not None:
+                peak = one.usage.ru_maxrss * 1024
+                reason = f"{reason}{self._suspicion(claim.resource_requirements_id, peak)}"
             usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
             results.append(
                 Result(
@@ -317,8 +402,12 @@ class Slots:
 
     def signal(self, kind: signal.Signals) -> None:
         """Signal the process groups of all children."""
-        for pid in self._children:
+        for pid in [*self._children, *(one.job.leader for one in self._lingering)]:
             spawn.signal_group(pid, kind)
+
+
+def _job(slot: Slot, task: Task) -> Job:
+    return Job(slot.pid, task.token)
 
 
 def _verdict(return_code: int, ending: str | None) -> tuple[str, str | None]:

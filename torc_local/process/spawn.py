@@ -33,12 +33,18 @@ class Task(NamedTuple):
     environment: dict[bytes, bytes]  # what differs from job to job
     script: Path | None  # the file that holds its command, to be removed after it
 
+    @property
+    def token(self) -> bytes:
+        """The entry in its environment that no other attempt has."""
+        return b"%s=%s" % (_TOKEN, self.environment[_TOKEN])
+
 
 class Spawner:
     """Starts the jobs of one runner. The environment is encoded once; four entries change per job.
 
     Takes over this process's standard input, output and error: from now on they are those of the jobs.
-    ``to_default`` are the signals that this process ignores and jobs must not.
+    ``to_default`` are the signals that this process ignores and jobs must not. ``gpu_variables`` tell a job which GPUs
+    are its own; ``gives_gpus`` when the workflow has jobs that ask for any.
     """
 
     def __init__(
@@ -51,7 +57,11 @@ class Spawner:
         token: str,
         output_dir: Path,
         to_default: Sequence[signal.Signals],
+        gpu_variables: Sequence[str] = (),
+        gives_gpus: bool = False,
     ) -> None:
+        self._gpu_variables = [name.encode() for name in gpu_variables]
+        self._gives_gpus = gives_gpus
         self._interpreter = Interpreter(dict(os.environ))
         self._token = f"{token}.{workflow_id}"
         self._scripts = output_dir / "scripts"
@@ -70,14 +80,21 @@ class Spawner:
         os.dup2(null, 0)
         os.close(null)
 
-    def prepare(self, claim: Claim) -> Task:
-        """Work out what to execute for a job; writes a file when its command is too long for an argument."""
+    def prepare(self, claim: Claim, gpus: Sequence[str] = ()) -> Task:
+        """Work out what to execute for a job; writes a file when its command is too long for an argument.
+
+        Once ``gpus`` were given to any job, those that get none are told so: they would take those of others.
+        """
         environment = {
             b"TORC_JOB_ID": b"%d" % claim.id,
             b"TORC_JOB_NAME": claim.name.encode(),
             b"TORC_ATTEMPT_ID": b"%d" % claim.attempt_id,
             _TOKEN: f"{self._token}.{claim.id}.{claim.attempt_id}".encode(),
         }
+        if gpus:
+            self._gives_gpus = True
+        if self._gives_gpus:
+            environment |= dict.fromkeys(self._gpu_variables, ",".join(gpus).encode())
         command = claim.command
         if len(command) > LONGEST_ARGUMENT // 4 and len(command.encode()) > LONGEST_ARGUMENT:
             script = self._write_script(claim)

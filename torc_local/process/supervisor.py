@@ -26,7 +26,7 @@ from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
-from torc_local.process import inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
+from torc_local.process import gpus, inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
 from torc_local.process.coordinator import Post
 from torc_local.process.guardian import Guardian
 from torc_local.process.identity import Identity, Trouble
@@ -56,7 +56,8 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     """
     inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, *heeded((signal.SIGINT, signal.SIGHUP))))
     kernel.adopt_orphans()
-    here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=options.gpus)
+    devices = gpus.devices(options.gpus, os.environ)
+    here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=len(devices.names))
     # Refuses before anything is written.
     plan.number_of_runners(plan.number_of_slots(options, here), options.runners, plan.processors())
     segments.directory(options.output_dir)
@@ -66,7 +67,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
         inputs.check(db, workflow_id, retry_failed=options.retry_failed, force=options.force)
         beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
         faults.reach("supervisor.begun")
-        setups, info = plan.plan(db, db_path, workflow_id, options, here, beginning)
+        setups, info = plan.plan(db, db_path, workflow_id, options, here, devices, beginning)
         info = info._replace(**recovered._asdict())
         watcher.started(info)
         if beginning.how is How.NOTHING_TO_DO:

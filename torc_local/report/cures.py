@@ -26,6 +26,7 @@ DONE = {
     "claims_have_live_runners": "freed jobs that were claimed by runners that have ended",
     "running_rows_match_jobs": "cleared the list of running jobs",
     "budget_is_kept": "freed what ended runners held of their node",
+    "gpus_have_live_runners": "freed GPUs that ended runners held of their node",
     "ended_run_has_nothing_open": "opened the run again: jobs of it are left",
     "nothing_is_half_put_back": "finished putting jobs back that a restart had begun with",
     "nothing_claimed_at_rest": "took back what dead runners held",

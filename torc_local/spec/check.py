@@ -8,6 +8,7 @@ from torc_local.spec.cycles import find_cycle
 from torc_local.spec.declared import FILES, USER_DATA, Declared, read_declared
 from torc_local.spec.dependencies import Waits, resolve
 from torc_local.spec.digest import digest
+from torc_local.spec.execution import read_execution
 from torc_local.spec.expand import expand
 from torc_local.spec.fields import (
     IGNORED_WORKFLOW,
@@ -42,7 +43,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     description = text(tree.get("description"), "description", ("description",), problems)
     user = text(tree.get("user"), "user", ("user",), problems)
     sort_method = _sort_method(tree, problems)
-    settings = _settings(tree, problems)
+    settings = read_execution(tree.get("execution_config"), _settings(tree, problems), problems)
     shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
     resources = read_resources(tree.get("resource_requirements"), problems)
     files = read_declared(FILES, tree.get("files"), shared, problems)

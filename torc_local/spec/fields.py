@@ -31,7 +31,6 @@ IGNORED_WORKFLOW = {
     "slurm_schedulers": True,
     "slurm_defaults": True,
     "resource_monitor": True,
-    "execution_config": True,
     "enable_ro_crate": True,
     "access_groups": True,
     "compute_node_expiration_buffer_seconds": True,
@@ -45,7 +44,7 @@ IGNORED_JOB = {"scheduler": True, "supports_termination": False, "description": 
 
 WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
-    | {"jobs_sort_method", "files", "user_data"}
+    | {"jobs_sort_method", "execution_config", "files", "user_data"}
     | REFUSED_WORKFLOW.keys()
     | IGNORED_WORKFLOW.keys()
 )

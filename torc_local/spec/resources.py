@@ -2,7 +2,7 @@
 
 from torc_local.ground.units import parse_duration, parse_memory
 from torc_local.spec.fields import RESOURCE_KEYS, check_keys, text, whole
-from torc_local.spec.model import Resources
+from torc_local.spec.model import LIMITS_MEMORY, LIMITS_RUNTIME, Resources
 from torc_local.spec.names import check_other_name
 from torc_local.spec.places import Path
 from torc_local.spec.problems import LINE, Problems
@@ -60,7 +60,8 @@ def _read(entry: dict[str, object], path: Path, problems: Problems) -> Resources
         return None
     if (wrong := check_other_name(name)) is not None:
         problems.add((*path, "name"), f"the name {quote(name)} {wrong[0]}", wrong[1])
-    return Resources(name, cpus, gpus, nodes, memory, runtime)
+    stated = (entry.get("memory") is not None) * LIMITS_MEMORY + (entry.get("runtime") is not None) * LIMITS_RUNTIME
+    return Resources(name, cpus, gpus, nodes, memory, runtime, stated)
 
 
 def _memory(entry: dict[str, object], path: Path, where: str, problems: Problems) -> int:

@@ -9,6 +9,13 @@ class Settings(NamedTuple):
 
     project: str | None = None
     metadata: str | None = None
+    # execution_config, see spec/execution.py
+    limit_resources: bool = True  # jobs are ended for using more than they ask for
+    oom_exit_code: int = 137  # return code on record of a job that was ended for its memory
+    timeout_exit_code: int = 152  # likewise for its run time
+    termination_signal: str = "SIGTERM"  # what asks jobs to end
+    sigterm_lead_seconds: int = 30  # between asking a job to end and ending it
+    sigkill_headroom_seconds: int = 60  # between ending jobs and the end of a run with a time limit
 
 
 def dumps(settings: Settings) -> str:

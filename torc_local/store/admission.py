@@ -6,6 +6,9 @@ from typing import NamedTuple
 from torc_local.store.database import Database
 from torc_local.store.registry import action, statement
 
+#: Columns of ``resource_requirements`` but the id, in the order of the table.
+ResourceValues = tuple[int, str, int, int, int, int, float, int]
+
 
 class _Highest(NamedTuple):
     job_id: int
@@ -31,13 +34,13 @@ def last_ids(db: Database) -> tuple[int, int]:
 
 _RESOURCES = statement(
     "resource_requirements_insert",
-    "INSERT INTO resource_requirements (workflow_id, name, num_cpus, num_gpus, num_nodes, memory_bytes, runtime_s)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    "INSERT INTO resource_requirements (workflow_id, name, num_cpus, num_gpus, num_nodes, memory_bytes, runtime_s,"
+    " limits) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     _Id._make,
 )
 
 
-def insert_resources(db: Database, rows: Iterable[tuple[int, str, int, int, int, int, float]]) -> list[int]:
+def insert_resources(db: Database, rows: Iterable[ResourceValues]) -> list[int]:
     """Store resource requirements in the order given; their ids ascend."""
     return [row.id for row in _RESOURCES.many(db, rows)]
 

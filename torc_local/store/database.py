@@ -7,6 +7,7 @@ import os
 import random
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -119,6 +120,8 @@ class Database:
         self._patience_s = LOCK_PATIENCE_S
         self._wal_pages = 0  # in the write-ahead log after our last commit
         self._checkpoint_after = 0.0  # on the clock of perf_counter
+        #: Called now and then while we wait for a lock; it must not use this database.
+        self.while_waiting: Callable[[], None] | None = None
         connection.set_busy_handler(self._wait_for_lock)
         if writable:
             connection.set_wal_hook(self._saw_wal)  # takes the place of SQLite's checkpoints within COMMIT
@@ -183,6 +186,8 @@ class Database:
             self._waiting_since = clock.monotonic()
         elif clock.monotonic() - self._waiting_since > self._patience_s:
             return False
+        if tries and self.while_waiting is not None:
+            self.while_waiting()
         time.sleep(self._pause.uniform(0.0002, min(_LONGEST_PAUSE_S, 0.0005 * 1.5 ** min(tries, 20))))
         return True
 

@@ -153,6 +153,14 @@ INVARIANTS = (
         " AND (u.held_cpus <> 0 OR u.held_memory_bytes <> 0 OR u.held_gpus <> 0)",
     ),
     Invariant(
+        "gpus_have_live_runners",
+        "a GPU is held by a runner of its node that has not ended, and no runner holds more than it counts",
+        "SELECT g.node_id, g.gpu, g.runner_id FROM held_gpu g LEFT JOIN runner u ON u.id = g.runner_id"
+        " WHERE u.id IS NULL OR u.ended_at IS NOT NULL OR u.node_id <> g.node_id"
+        " UNION ALL SELECT u.node_id, count(*), u.id FROM held_gpu g JOIN runner u ON u.id = g.runner_id"
+        " GROUP BY u.id HAVING count(*) > u.held_gpus",
+    ),
+    Invariant(
         "ended_run_has_nothing_open",
         "a run that is closed has no job that could still run",
         "SELECT r.workflow_id, c.status FROM run r JOIN workflow w ON w.id = r.workflow_id AND w.run_id = r.run_id"

@@ -130,6 +130,10 @@ _NOTHING_HELD = action(
     "UPDATE runner SET held_cpus = 0, held_memory_bytes = 0, held_gpus = 0"
     " WHERE ended_at IS NOT NULL AND (held_cpus <> 0 OR held_memory_bytes <> 0 OR held_gpus <> 0)",
 )
+_NO_GPU_HELD = action(
+    "mend_held_gpu",
+    "DELETE FROM held_gpu WHERE runner_id NOT IN (SELECT id FROM runner WHERE ended_at IS NULL)",
+)
 _RELEASE = action("mend_coordinator", "UPDATE coordinator SET released_at = ? WHERE released_at IS NULL")
 
 
@@ -159,6 +163,7 @@ def claims(db: Database, *, at: float, most_losses: int) -> Freed:
     _FREE.run(db)
     _NOT_RUNNING.run(db)
     _NOTHING_HELD.run(db)
+    _NO_GPU_HELD.run(db)
     return Freed(closed, held, _RELEASE.run(db, (at,)))
 
 

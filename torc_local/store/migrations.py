@@ -33,6 +33,16 @@ RUNGS: tuple[str, ...] = (
     ALTER TABLE job ADD COLUMN options_id INTEGER REFERENCES job_options(id);
     ALTER TABLE job ADD COLUMN io INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE job ADD COLUMN origin TEXT;
+    ALTER TABLE resource_requirements ADD COLUMN limits INTEGER NOT NULL DEFAULT 0;
+    -- GPUs.
+    CREATE TABLE held_gpu (
+        node_id   INTEGER NOT NULL REFERENCES node(id),
+        gpu       TEXT    NOT NULL,
+        runner_id INTEGER NOT NULL REFERENCES runner(id) ON DELETE CASCADE,
+        PRIMARY KEY (node_id, gpu)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX held_gpu_by_runner ON held_gpu (runner_id);
+
     -- Files and user data.
     CREATE TABLE file (
         id          INTEGER PRIMARY KEY,

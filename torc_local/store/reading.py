@@ -315,7 +315,9 @@ def running(db: Database, job_id: int) -> RunningRow | None:
 
 _FAILURES = statement(
     "read_failures",
-    "SELECT j.status, a.reason, count(*), min(j.name) FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
+    # What each of them used is in parentheses, and would make a group of every job.
+    "SELECT j.status, CASE WHEN a.reason LIKE 'oom: % (%' THEN substr(a.reason, 1, instr(a.reason, ' (') - 1)"
+    " ELSE a.reason END, count(*), min(j.name) FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
     " (SELECT 1 FROM attempt b WHERE b.job_id = a.job_id AND (b.run_id, b.attempt_id) > (a.run_id, a.attempt_id))"
     f" WHERE j.workflow_id = ? AND {UNSUCCESSFUL}"
     " GROUP BY 1, 2 ORDER BY count(*) DESC, min(j.id)",

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from torc_local.store import gpus
 from torc_local.store.database import Database
 from torc_local.store.registry import action, statement
 
@@ -182,7 +183,8 @@ _END = action(
 
 
 def end(db: Database, runner_id: int, *, at: float, reason: str) -> bool:
-    """Close a runner's row; False when it was closed already (by itself or by who reclaimed its work)."""
+    """Close a runner's row and free its GPUs; False when it was closed already (by itself or by who took its work)."""
+    gpus.give_back_all(db, runner_id)
     return _END.run(db, (at, reason, runner_id)) > 0
 
 

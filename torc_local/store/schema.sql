@@ -70,6 +70,8 @@ CREATE TABLE resource_requirements (
     num_nodes    INTEGER NOT NULL CHECK (num_nodes >= 1),
     memory_bytes INTEGER NOT NULL CHECK (memory_bytes >= 0),
     runtime_s    REAL    NOT NULL CHECK (runtime_s >= 0),
+    -- What the file states, and a job may be ended for, bits: 1 memory, 2 run time. Torc's implicit values are no limits.
+    limits       INTEGER NOT NULL DEFAULT 0,
     UNIQUE (workflow_id, name)
 ) STRICT;
 
@@ -255,6 +257,19 @@ CREATE TABLE attempt (
     PRIMARY KEY (job_id, run_id, attempt_id),
     CONSTRAINT completed_is_zero CHECK ((status = 'completed') = (return_code = 0 AND reason IS NULL))
 ) STRICT, WITHOUT ROWID;
+
+-- GPUs.
+
+-- The GPUs of a node that runners hold now, each once, whatever runs share the node: taken in the transaction that
+-- claims the jobs, given back in the one that settles the last of them, when the runner ends, or when its work is taken
+-- back after its death (and after what its jobs left was ended).
+CREATE TABLE held_gpu (
+    node_id   INTEGER NOT NULL REFERENCES node(id),
+    gpu       TEXT    NOT NULL,                              -- as jobs get it: a number, a UUID or the name of a MIG slice
+    runner_id INTEGER NOT NULL REFERENCES runner(id) ON DELETE CASCADE,
+    PRIMARY KEY (node_id, gpu)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX held_gpu_by_runner ON held_gpu (runner_id);
 
 -- Files and user data: named things that jobs read and write.
 CREATE TABLE file (
