@@ -4,7 +4,7 @@ import pytest
 
 from torc_local.engine.admit import Origin, admit
 from torc_local.spec.load import loads
-from torc_local.store import opening
+from torc_local.store import mending_uses, opening
 from torc_local.store.invariants import violations
 
 SPEC = b"""
@@ -67,3 +67,23 @@ def test_a_deleted_workflow_takes_its_files_along(db):
     for table in ("file", "user_data", "item_set"):
         assert rows(db, f"SELECT DISTINCT workflow_id FROM {table}") == [(2,)]
     assert rows(db, "SELECT DISTINCT set_id FROM item_set_member") == [(-2,)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM file WHERE id = 1",
+        "DELETE FROM item_set WHERE id = -1",
+        "DELETE FROM user_data WHERE id = 1",
+        "DELETE FROM job_file WHERE job_id = 1",
+        "UPDATE file SET is_consumed = 0, is_produced = 0",
+        "UPDATE job SET io = 0",
+    ],
+)
+def test_what_a_damage_leaves_is_made_to_fit_together(db, damage):
+    db.connection.execute(damage)
+    assert violations(db)
+    with db.write("test"):
+        mending_uses.uses(db)
+    assert violations(db) == []
+    assert rows(db, "SELECT count(*) FROM job_file WHERE is_output") >= [(38,)]

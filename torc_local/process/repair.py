@@ -25,7 +25,17 @@ from torc_local.engine.reclaim import MOST_LOSSES
 from torc_local.ground import clock, private
 from torc_local.ground.errors import StateError
 from torc_local.process import recovery
-from torc_local.store import checking, invariants, mending, missing, opening, reclaiming, runners, workflows
+from torc_local.store import (
+    checking,
+    invariants,
+    mending,
+    mending_uses,
+    missing,
+    opening,
+    reclaiming,
+    runners,
+    workflows,
+)
 from torc_local.store.database import Database, log_of
 from torc_local.store.salvage import Salvaged, salvage
 
@@ -141,6 +151,7 @@ def _mend(db: Database, known: dict[int, missing.Named]) -> Repaired:
         endings = mending.endings(db, at=at)
         freed = mending.claims(db, at=at, most_losses=MOST_LOSSES)
         mending.counts(db)
+        mending_uses.uses(db)
     connection.pragma("ignore_check_constraints", False)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
     still = {one.invariant for one in invariants.violations(db, at_rest=True)}

@@ -24,6 +24,7 @@ MOST_OUTPUTS = 10_000_000
 
 _MOST_CANDIDATES = 2000  # names that a suggestion looks at
 _MOST_SUGGESTIONS = 20
+_STEP = 4  # pieces per token: see tokens.split
 _ALONE = 2  # jobs that read what they write, per set: more of them are in a cycle anyway
 
 Sets = tuple[int, ...]  # of one job: indexes into Side.sets
@@ -101,38 +102,47 @@ class _Tokens:
     def __init__(self, jobs: Jobs, uses: Io, declared: Sequence[Declared], problems: Problems) -> None:
         self._jobs = jobs
         self._bits = uses.bits
-        self._declared = {one.kind.section: one for one in declared}
         self._problems = problems
         self.names: dict[tuple[str, str], dict[int, tuple[int, ...]]] = {side: {} for side in uses.sides}
+        of_section = {one.kind.section: one for one in declared}
+        self._sides = {side: (of_section[side[0]], names) for side, names in self.names.items()}
 
     def scan(self, family: Family) -> None:
         """Take in the tokens of a family's commands. The first wrong one is reported."""
-        label = quote(family.template)
+        commands = self._jobs.commands
         for job in range(family.start, family.start + family.size):
-            command = self._jobs.commands[job]
-            wrong = tokens.find_wrong(command)
-            if wrong is not None:
-                self._report(family, f"{quote(wrong[0])} in the command of job {label} is not a token", wrong[1])
+            filled = self._take(job, commands[job], family)
+            if filled is None:
                 return
-            found: dict[tuple[str, str], dict[int, None]] = {}
-            for token in tokens.find(command):
-                names = self._declared[token.section]
-                index = names.index.get(token.name)
-                if index is None:
-                    message = f"the command of job {label} names the {names.kind.noun} {quote(token.name)}, "
-                    self._report(family, message + "which does not exist", _suggest(token.name, names))
-                    return
-                found.setdefault((token.section, token.way), {})[index] = None
-                if token.section == USER_DATA.section:
-                    self._bits[job] |= io.TOKENS
-            for side, indexes in found.items():
-                self.names[side][job] = tuple(sorted(indexes))
-            if any(section == FILES.section for section, _ in found):
-                self._jobs.commands[job] = tokens.fill(command, self._path)
+            commands[job] = filled
 
-    def _path(self, token: tokens.Token) -> str | None:
-        files = self._declared[FILES.section]
-        return files.values[files.index[token.name]] if token.section == FILES.section else None
+    def _take(self, job: int, text: str, family: Family) -> str | None:
+        """Note the names in one text; the text with paths filled in, None when something was reported."""
+        pieces = tokens.split(text)
+        for piece in pieces[::_STEP]:
+            if "${" in piece and (wrong := tokens.find_wrong(piece)) is not None:
+                message = f"{quote(wrong[0])} in the command of job {quote(family.template)} is not a token"
+                self._report(family, message, wrong[1])
+                return None
+        filled = pieces[:1]
+        for place in range(1, len(pieces), _STEP):
+            section, way, name = pieces[place : place + 3]
+            declared, names = self._sides[section, way]
+            index = declared.index.get(name)
+            if index is None:
+                what = f"the {declared.kind.noun} {quote(name)}, which does not exist"
+                message = f"the command of job {quote(family.template)} names {what}"
+                self._report(family, message, _suggest(name, declared))
+                return None
+            known = names.get(job)
+            names[job] = (index,) if known is None else tuple(sorted({*known, index}))
+            if declared.kind is FILES:
+                filled.append(declared.values[index] or "")
+            else:
+                filled.append(f"${{{section}.{way}.{name}}}")
+                self._bits[job] |= io.TOKENS
+            filled.append(pieces[place + 3])
+        return "".join(filled)
 
     def _report(self, family: Family, message: str, hint: str | None) -> None:
         path: Path = ("jobs", family.entry, "command")

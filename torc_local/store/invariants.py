@@ -182,16 +182,16 @@ INVARIANTS = (
         "files know whether any job reads or writes them",
         "WITH used AS (SELECT DISTINCT coalesce(m.item_id, u.file_id) AS id, u.is_output FROM job_file u"
         " LEFT JOIN item_set_member m ON m.set_id = u.file_id) SELECT f.id, f.name FROM file f"
-        " LEFT JOIN used r ON r.id = f.id AND NOT r.is_output LEFT JOIN used w ON w.id = f.id AND w.is_output"
-        " WHERE f.is_consumed <> (r.id IS NOT NULL) OR f.is_produced <> (w.id IS NOT NULL)",
+        " WHERE f.is_consumed <> (f.id IN (SELECT id FROM used WHERE NOT is_output))"
+        " OR f.is_produced <> (f.id IN (SELECT id FROM used WHERE is_output))",
     ),
     Invariant(
         "uses_of_user_data_are_known",
         "user data knows whether any job reads or writes it",
         "WITH used AS (SELECT DISTINCT coalesce(m.item_id, u.user_data_id) AS id, u.is_output FROM job_user_data u"
         " LEFT JOIN item_set_member m ON m.set_id = u.user_data_id) SELECT d.id, d.name FROM user_data d"
-        " LEFT JOIN used r ON r.id = d.id AND NOT r.is_output LEFT JOIN used w ON w.id = d.id AND w.is_output"
-        " WHERE d.is_consumed <> (r.id IS NOT NULL) OR d.is_produced <> (w.id IS NOT NULL)",
+        " WHERE d.is_consumed <> (d.id IN (SELECT id FROM used WHERE NOT is_output))"
+        " OR d.is_produced <> (d.id IN (SELECT id FROM used WHERE is_output))",
     ),
     Invariant(
         "looked_up_where_there_is_any",
