@@ -47,7 +47,7 @@ def test_a_token_is_replaced_by_the_path_and_implies_the_order(read):
     )
     assert [job.command for job in spec.jobs] == ["echo > out dir/f.txt", "cat out dir/f.txt out dir/f.txt"]
     assert waits(spec) == {"a": [], "b": ["a"]}
-    assert spec.file_count == 1
+    assert (spec.file_count, spec.user_data_count) == (1, 0)
     assert list(spec.io) == [io.FILES, io.FILES]
 
 
