@@ -7,11 +7,9 @@ it never protects: the file may be deleted, the lock may be given up, and SQLite
 
 import errno
 import fcntl
-import hashlib
 import os
 import signal
 import stat
-import tempfile
 import time
 from pathlib import Path
 from types import FrameType
@@ -106,6 +104,8 @@ class Turnstile:
 
 def _open_side_file(database: Path) -> int | None:
     """Open this database's file in a directory of our own on this node; None when that is not possible or not safe."""
+    import hashlib  # noqa: PLC0415 - a job that only reads user data needs neither this nor tempfile
+
     name = hashlib.sha256(os.fsencode(database.resolve())).hexdigest()[:24]
     for directory in _candidates():
         try:
@@ -122,6 +122,8 @@ def _open_side_file(database: Path) -> int | None:
 
 def _candidates() -> list[Path]:
     # Node-local by convention: on a network file system flock may be slow, or local to the node anyway.
+    import tempfile  # noqa: PLC0415 - as above
+
     user = os.getuid()
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     places = [Path(runtime) / "torc-local"] if runtime else []
