@@ -36,6 +36,7 @@ _HARMLESS = frozenset(
     | set(KEYS)
 )
 _KEYS = frozenset(KEYS)
+_SCRIPT = "invocation_script"
 _LEFT_OVER = re.compile(r"\{([^{}:]+)(?::[^{}]*)?\}")
 
 
@@ -191,22 +192,23 @@ def _append_one(position: int, entry: _Entry, resources: dict[str, int], jobs: J
     jobs.cancels.append(_cancel(fields, path, problems))
     jobs.options.append(0)
     said = None
-    if not _KEYS.isdisjoint(fields) or "${" in entry.command:
+    if not _KEYS.isdisjoint(fields) or "${" in entry.command or _SCRIPT in fields:
         rows: dict[str, Rows] = {key: jobs.row(fields[key], key, path, problems) for key in KEYS if key in fields}
-        said = _said(rows, entry.command)
+        said = _said(rows, entry)
     jobs.families.append(Family(position, name, index, 1, depends_on, regexes, said))
 
 
 def _names(entry: _Entry, grid: Grid, problems: Problems) -> Names | None:
     """The files and user data that the jobs of an entry name; None for most."""
-    if _KEYS.isdisjoint(entry.fields) and "${" not in entry.command:
+    if _KEYS.isdisjoint(entry.fields) and "${" not in entry.command and _SCRIPT not in entry.fields:
         return None
     rows = {key: _rows(entry.fields, key, grid, entry.path, problems) for key in KEYS if key in entry.fields}
-    return _said(rows, entry.command)
+    return _said(rows, entry)
 
 
-def _said(rows: dict[str, Rows], command: str) -> Names | None:
-    tokens = may_have_tokens(command)
+def _said(rows: dict[str, Rows], entry: _Entry) -> Names | None:
+    script = entry.fields.get(_SCRIPT)
+    tokens = may_have_tokens(entry.command) or (isinstance(script, str) and may_have_tokens(script))
     return Names(rows, tokens) if tokens or any(rows.values()) else None
 
 

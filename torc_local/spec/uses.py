@@ -101,6 +101,7 @@ class _Tokens:
 
     def __init__(self, jobs: Jobs, uses: Io, declared: Sequence[Declared], problems: Problems) -> None:
         self._jobs = jobs
+        self._options = list(jobs.options_index)
         self._bits = uses.bits
         self._problems = problems
         self.names: dict[tuple[str, str], dict[int, tuple[int, ...]]] = {side: {} for side in uses.sides}
@@ -108,21 +109,41 @@ class _Tokens:
         self._sides = {side: (of_section[side[0]], names) for side, names in self.names.items()}
 
     def scan(self, family: Family) -> None:
-        """Take in the tokens of a family's commands. The first wrong one is reported."""
-        commands = self._jobs.commands
+        """Take in the tokens of a family's commands and scripts. The first wrong one is reported."""
+        commands, options = self._jobs.commands, self._jobs.options
         for job in range(family.start, family.start + family.size):
-            filled = self._take(job, commands[job], family)
+            filled = self._take(job, commands[job], family, "command")
             if filled is None:
                 return
+            if options[job]:
+                filled = self._with_script(job, filled, family)
+                if filled is None:
+                    return
             commands[job] = filled
 
-    def _take(self, job: int, text: str, family: Family) -> str | None:
-        """Note the names in one text; the text with paths filled in, None when something was reported."""
+    def _with_script(self, job: int, command: str, family: Family) -> str | None:
+        """The command behind its script when that has tokens: it goes before the command in any case, and differs."""
+        jobs = self._jobs
+        said = self._options[jobs.options[job]]
+        if said.invocation_script is None or not tokens.may_have_tokens(said.invocation_script):
+            return command
+        script = self._take(job, said.invocation_script, family, "invocation_script")
+        if script is None:
+            return None
+        without = said._replace(invocation_script=None)
+        number = jobs.options_index.setdefault(without, len(self._options))
+        if number == len(self._options):
+            self._options.append(without)
+        jobs.options[job] = number
+        return f"{script} {command}"
+
+    def _take(self, job: int, text: str, family: Family, key: str) -> str | None:
+        """Note the names in the text of ``key``; the text with paths filled in, None when something was reported."""
         pieces = tokens.split(text)
         for piece in pieces[::_STEP]:
             if "${" in piece and (wrong := tokens.find_wrong(piece)) is not None:
-                message = f"{quote(wrong[0])} in the command of job {quote(family.template)} is not a token"
-                self._report(family, message, wrong[1])
+                message = f"{quote(wrong[0])} in the {key} of job {quote(family.template)} is not a token"
+                self._report(family, key, message, wrong[1])
                 return None
         filled = pieces[:1]
         for place in range(1, len(pieces), _STEP):
@@ -131,8 +152,8 @@ class _Tokens:
             index = declared.index.get(name)
             if index is None:
                 what = f"the {declared.kind.noun} {quote(name)}, which does not exist"
-                message = f"the command of job {quote(family.template)} names {what}"
-                self._report(family, message, _suggest(name, declared))
+                message = f"the {key} of job {quote(family.template)} names {what}"
+                self._report(family, key, message, _suggest(name, declared))
                 return None
             known = names.get(job)
             names[job] = (index,) if known is None else tuple(sorted({*known, index}))
@@ -144,8 +165,8 @@ class _Tokens:
             filled.append(pieces[place + 3])
         return "".join(filled)
 
-    def _report(self, family: Family, message: str, hint: str | None) -> None:
-        path: Path = ("jobs", family.entry, "command")
+    def _report(self, family: Family, key: str, message: str, hint: str | None) -> None:
+        path: Path = ("jobs", family.entry, key)
         self._problems.add(path, message, hint)
 
 
