@@ -398,6 +398,9 @@ class Slots:
             if slot.queue and (everything or long or now - slot.batch_began >= 2 * horizon_s):
                 back += [task.claim.id for task in slot.queue]
                 slot.queue.clear()
+        if self.needs:
+            for job_id in back:
+                self.needs.pop(job_id, None)
         return back
 
     def signal(self, kind: signal.Signals) -> None:
