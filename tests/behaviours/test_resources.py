@@ -245,3 +245,51 @@ def test_gpus_that_cannot_be_had_are_refused_before_anything_is_stored(place, gi
     answer = run(place, *words, code=2, env=env(**given))
     assert message in answer.err
     assert sorted(path.name for path in Path(place.root).iterdir()) == ["w.yaml"]
+
+
+def test_a_job_that_needs_more_time_than_is_left_is_not_started(place):
+    """After half of the time only the short ones fit; the long one waits for the next run."""
+    needs = {"short": {"runtime": "0.1s"}, "long": {"runtime": "7s"}}
+    jobs = {
+        "first": ("sleep 1.5", None, {"priority": 2}),
+        "long": ("echo long >> order", "long", {"priority": 1}),
+        "short": ("echo short >> order", "short", {}),
+    }
+    place.write(workflow(jobs, needs, execution_config={"sigterm_lead_seconds": 0, "sigkill_headroom_seconds": 0}))
+    answer = run(place, "--cpus", "1", "--time-limit", "8s", code=3)
+    assert order(place) == ["short"]
+    assert "time limit" not in answer.out
+    assert place.states() == {"first": "completed", "long": "ready", "short": "completed"}
+    run(place, "--cpus", "1", "--time-limit", "1h")
+    assert order(place) == ["short", "long"]
+
+
+@pytest.mark.parametrize("words", [["--cpus", "2"], ["-j", "2"]])
+def test_at_the_end_of_the_time_limit_jobs_are_asked_to_end_and_run_again_later(place, words):
+    command = "test -e asked && exit 0; trap 'touch asked; exit 9' USR1; while :; do sleep 0.02; done"
+    config = {"termination_signal": "SIGUSR1"}
+    place.write(workflow({"j": (command, None, {})}, execution_config=config))
+    answer = place.call("run", "w.yaml", "--progress", "lines", "--time-limit", "4s", *words)
+    assert answer.code == 3
+    assert "the time limit of 4s is over" in answer.err
+    assert (place.root / "asked").exists()
+    run(place)
+    assert place.states() == {"j": "completed"}
+
+
+def test_a_job_longer_than_the_time_limit_is_named_and_ends_the_run(place):
+    jobs: Jobs = {"j": ("touch ran", "r", {}), "small": ("echo small >> order", None, {})}
+    place.write(workflow(jobs, {"r": {"runtime": "2h"}}))
+    answer = place.call("run", "w.yaml", "--progress", "lines", "--time-limit", "1h")
+    assert answer.code == 1
+    assert "job 'j' can never run here: it needs 2h of run time (this run has 58m30s)" in answer.err
+    assert order(place) == ["small"]
+    assert not (place.root / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("0", "no time"), ("soon", "'soon' is not a duration"), ("-1", "is not a duration")]
+)
+def test_a_wrong_time_limit_is_refused(place, text, message):
+    place.write(workflow({"n": ("true", None, {})}))
+    assert message in run(place, "--time-limit", text, code=2).err

@@ -211,6 +211,10 @@ def run(
         bool, typer.Option("--retry-failed/--no-retry-failed", help="Run jobs again that did not succeed.")
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="Run although input files are missing.")] = False,
+    time_limit: Annotated[
+        str | None,
+        typer.Option("--time-limit", metavar="DURATION", help="Stop after so long, such as 2h; jobs must fit in."),
+    ] = None,
     limits: Annotated[
         bool,
         typer.Option("--limits/--no-limits", help="End jobs that use more memory or time than they ask for."),
@@ -278,6 +282,7 @@ def run(
             durability=durability,
             force=force,
             as_json=_json(context, answer),
+            time_limit=time_limit,
             limit_memory=limits and memory_limits,
             limit_runtime=limits and runtime_limits,
         )

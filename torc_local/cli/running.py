@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torc_local.cli import answer, changing, place, progress
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
-from torc_local.ground.units import parse_memory
+from torc_local.ground.units import parse_duration, parse_memory
 from torc_local.process import gpus
 from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
@@ -39,12 +39,14 @@ class Request(NamedTuple):
     as_json: bool
     limit_memory: bool
     limit_runtime: bool
+    time_limit: str | None
 
 
 def run_target(request: Request) -> int:
     """Find or make the workflow, work on it until nothing is left, and say how it went."""
     memory_bytes = _memory(request.memory, request.memory_gb)
     asked_gpus = _gpus(request.gpus)
+    time_limit_s = _time_limit(request.time_limit)
     target = place.target(request.target)
     if request.fresh and target.spec is None:
         raise InputError(
@@ -74,6 +76,7 @@ def run_target(request: Request) -> int:
         retry_failed=request.retry_failed,
         durability=request.durability,
         force=request.force,
+        time_limit_s=time_limit_s,
         limit_memory=request.limit_memory,
         limit_runtime=request.limit_runtime,
     )
@@ -131,6 +134,18 @@ def _memory(text: str | None, gigabytes: float | None) -> int | None:
     if size == 0:
         raise InputError("--memory: no job can run in no memory", hint="write 512m or 64g")
     return size
+
+
+def _time_limit(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise InputError(f"--time-limit: {error}") from None
+    if seconds == 0:
+        raise InputError("--time-limit: no job can run in no time", hint="write 90m or 2h")
+    return seconds
 
 
 def _gpus(text: str | None) -> int | tuple[str, ...] | None:

@@ -16,6 +16,7 @@ class Counts(NamedTuple):
     cpus: bool = True
     memory: bool = True
     gpus: bool = True
+    nodes: bool = True  # whether a job of several nodes is too large
 
 
 EVERYTHING = Counts()

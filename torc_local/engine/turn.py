@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torc_local.engine import fit
 from torc_local.engine.needs import Seen
-from torc_local.ground import faults
+from torc_local.ground import clock, faults
 from torc_local.ground.errors import TorcLocalError
 from torc_local.ground.states import JobStatus
 from torc_local.store import events, gpus, io, jobs, runners, unblocking, workflows
@@ -38,6 +38,7 @@ class Me(NamedTuple):
     by_resources: bool
     counts: fit.Counts = fit.EVERYTHING
     gpus: tuple[str, ...] | None = None
+    ends_at: float | None = None  # when jobs must be over (monotonic), as far as they say how long they take
 
 
 def _one(_ready: int) -> int:
@@ -161,7 +162,7 @@ def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> tupl
     held = wish.held
     shape = jobs.next_shape(db, me.workflow_id, None)
     while shape is not None and len(batches) < wish.slots:
-        if fit.fits(shape, free):
+        if _fits(me, shape, free):
             claims = jobs.claim_shape(db, me.workflow_id, me.runner_id, per_slot, shape)
             if claims:
                 needed = fit.need(shape)
@@ -195,15 +196,21 @@ def may_claim(db: Database, me: Me) -> bool:
     if not me.by_resources:
         return True
     free, _ = _free(db, me)
-    return any(fit.fits(shape, free) for shape in _shapes(db, me.workflow_id))
+    return any(_fits(me, shape, free) for shape in _shapes(db, me.workflow_id))
 
 
 def stuck(db: Database, me: Me) -> bool:
-    """Whether no ready job would fit this node even if it were empty, and none will become ready."""
+    """Whether no ready job would fit this node even if it were empty, or the time left; and none will become ready."""
     whole = whole_node(db, me)
     return not unblocking.waiting(db, me.workflow_id) and not any(
-        fit.fits(shape, whole) for shape in _shapes(db, me.workflow_id)
+        _fits(me, shape, whole) for shape in _shapes(db, me.workflow_id)
     )
+
+
+def _fits(me: Me, shape: Shape, free: Held) -> bool:
+    if me.ends_at is not None and clock.monotonic() + shape.runtime_s > me.ends_at:
+        return False
+    return fit.fits(shape if me.counts.nodes else shape._replace(num_nodes=1), free)
 
 
 def whole_node(db: Database, me: Me) -> Held:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 from torc_local.engine import limits
 from torc_local.engine.begin import Beginning
 from torc_local.engine.fit import EVERYTHING, Counts
+from torc_local.ground import clock
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import finished_jobs
 from torc_local.process import machine
 from torc_local.process.gpus import Devices
 from torc_local.process.runner import Setup
+from torc_local.process.time_limit import time_limit
 from torc_local.process.watching import RunInfo
 from torc_local.store import meta, runners, workflows
 from torc_local.store.database import Database
@@ -41,6 +43,7 @@ class Options(NamedTuple):
     most_at_once: int | None = None  # jobs that a slot may claim
     durability: Durability = Durability.NORMAL
     force: bool = False  # begin although input files are missing
+    time_limit_s: float | None = None  # after so long this run must be over
     limit_memory: bool = True  # end jobs that use more memory than they ask for
     limit_runtime: bool = True  # end jobs that run for longer than they ask for
 
@@ -56,7 +59,9 @@ def plan(
 ) -> tuple[list[Setup], RunInfo]:
     """Register this node; what each runner is told, and what the watcher is told. Raises InputError."""
     budget = counted(options)
-    by_resources = any(budget)
+    # Whether a job fits the time that is left is asked of each kind of job, too.
+    by_resources = any(budget) or options.time_limit_s is not None
+    rules = limits.rules(db, workflow_id, memory=options.limit_memory, runtime=options.limit_runtime)
     slots = number_of_slots(options, here)
     count = number_of_runners(slots, options.runners, processors())
     with db.write("register node"):
@@ -81,7 +86,8 @@ def plan(
         durability=options.durability,
         queue_only=options.queue_only,
         most_at_once=options.most_at_once,
-        rules=limits.rules(db, workflow_id, memory=options.limit_memory, runtime=options.limit_runtime),
+        rules=rules,
+        time=None if options.time_limit_s is None else time_limit(options.time_limit_s, rules, now=clock.monotonic()),
     )
     # Slots are dealt out evenly: 100 over 64 runners are 36 with two and 28 with one.
     setups = [base._replace(slots=slots // count + (i < slots % count)) for i in range(count)]
@@ -101,7 +107,7 @@ def plan(
         cpus=here.num_cpus,
         memory_bytes=here.memory_bytes,
         gpus=here.num_gpus,
-        by_resources=by_resources,
+        by_resources=any(budget),
     )
     return setups, info
 
@@ -110,7 +116,12 @@ def counted(options: Options) -> Counts:
     """What jobs must fit in: everything, or with -j (which counts jobs) only what was named beside it."""
     if options.jobs is None:
         return EVERYTHING
-    return Counts(options.cpus is not None, options.memory_bytes is not None, options.gpus is not None)
+    return Counts(
+        cpus=options.cpus is not None,
+        memory=options.memory_bytes is not None,
+        gpus=options.gpus is not None,
+        nodes=False,
+    )
 
 
 def number_of_slots(options: Options, here: machine.Machine) -> int:

@@ -15,6 +15,8 @@ are claimed in batches, so "claimed and not started" is the rule and costs nothi
     runner.writing     as before it         nothing was committed; the lock ends with the process
     runner.settled     its final state      nothing; it never runs again in this run
 
+GPUs are held in the same transaction that claims the jobs, and free again in the one that makes them ready.
+
 A runner that was only stopped for too long finds itself fenced at its next transaction, ends its children and leaves.
 """
 
@@ -44,6 +46,7 @@ from torc_local.process.pause import Pause
 from torc_local.process.queue_only import QueueOnly
 from torc_local.process.room import NoRoom
 from torc_local.process.slots import Slots
+from torc_local.process.time_limit import TimeLimit
 from torc_local.store import events, gpus, jobs, runners, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 from torc_local.store.opening import translated
@@ -78,6 +81,7 @@ class Setup(NamedTuple):
     queue_only: bool  # jobs are claimed and settled, not run
     most_at_once: int | None  # jobs that a slot may claim; None: as many as it learns
     rules: Rules  # for jobs that use more than they ask for
+    time: TimeLimit | None  # when this run must be over
 
 
 class Runner:
@@ -162,7 +166,8 @@ class Runner:
                 due = min(due, now + self._pause.next_s())
         if self._slots.busy:
             due = min(due, self._enforcer.next_due)
-        for moment in (self._end_at, self._insist_at):
+        ask_at = None if self._setup.time is None or self._stopping else self._setup.time.ask_at
+        for moment in (self._end_at, self._insist_at, ask_at):
             if moment is not None:
                 due = min(due, moment)
         return due
@@ -184,15 +189,22 @@ class Runner:
         self._ask_to_end("canceled")
         self._turn(claim=False, give_back_all=True)
 
-    def _ask_to_end(self, status: str) -> None:
+    def _ask_to_end(
+        self, status: str, kind: signal.Signals = signal.SIGTERM, *, insist_at: float | None = None
+    ) -> None:
         self._slots.ending = self._slots.ending or status
-        self._slots.signal(signal.SIGTERM)
+        self._slots.signal(kind)
         # A stopped process acts on TERM only when it goes on.
         self._slots.signal(signal.SIGCONT)
         self._end_at = None
-        self._insist_at = clock.monotonic() + INSIST_S
+        self._insist_at = clock.monotonic() + INSIST_S if insist_at is None else insist_at
 
     def _meet_deadlines(self, now: float) -> None:
+        time = self._setup.time
+        if time is not None and now >= time.ask_at and not self._stopping:
+            self._stopping = True
+            self._ask_to_end(INTERRUPTED, self._setup.rules.termination_signal, insist_at=time.kill_at)
+            self._turn(claim=False, give_back_all=True)
         if self._end_at is not None and now >= self._end_at:
             self._ask_to_end(INTERRUPTED)
         if self._insist_at is not None and now >= self._insist_at:
@@ -389,5 +401,12 @@ def me_of(setup: Setup, runner_id: int = 0) -> Me:
     """Who claims, for what ``setup`` says."""
     given = setup.devices.names if setup.by_resources and setup.counts.gpus else None
     return Me(
-        setup.workflow_id, setup.run_id, runner_id, setup.node_id, setup.by_resources, counts=setup.counts, gpus=given
+        setup.workflow_id,
+        setup.run_id,
+        runner_id,
+        setup.node_id,
+        setup.by_resources,
+        counts=setup.counts,
+        gpus=given,
+        ends_at=None if setup.time is None else setup.time.ask_at,
     )

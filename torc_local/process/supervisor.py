@@ -26,6 +26,7 @@ from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
+from torc_local.ground.units import format_duration
 from torc_local.process import gpus, inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
 from torc_local.process.coordinator import Post
 from torc_local.process.guardian import Guardian
@@ -347,6 +348,9 @@ class _Supervisor:
         too_large = outlook.too_large(db, self._info.workflow_id, self._setups[0])
         self._explanations += too_large
         canceled = workflow is not None and bool(workflow.is_canceled)
+        if self._options.time_limit_s is not None and unfinished_jobs(counts) and not (self._stop_count or too_large):
+            limit = format_duration(self._options.time_limit_s)
+            self._explanations.append(f"the time limit of {limit} is over, or too short for what is left")
         if canceled:
             self._explanations.append("the workflow was canceled")
         code = self._code(counts, canceled=canceled, too_large=bool(too_large))

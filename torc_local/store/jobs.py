@@ -29,6 +29,7 @@ class Shape(NamedTuple):
     memory_bytes: int
     num_gpus: int
     num_nodes: int
+    runtime_s: float = 0.0  # as the file states it; 0: it does not
 
 
 class Mark(NamedTuple):
@@ -142,7 +143,8 @@ def claim_shape(db: Database, workflow_id: int, runner_id: int, limit: int, shap
 
 
 _SHAPE_COLUMNS = (
-    "SELECT j.priority, r.id, r.num_cpus, r.memory_bytes, r.num_gpus, r.num_nodes"
+    "SELECT j.priority, r.id, r.num_cpus, r.memory_bytes, r.num_gpus, r.num_nodes,"
+    " CASE WHEN r.limits & 2 THEN r.runtime_s ELSE 0.0 END"
     " FROM job j JOIN resource_requirements r ON r.id = j.resource_requirements_id"
     " WHERE j.workflow_id = ?1 AND j.status = 'ready'"
 )
