@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from torc_local.cli import progress
+from torc_local.engine.fit import EVERYTHING
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode
 from torc_local.process.watching import Outcome, Progress, RunInfo
@@ -17,6 +18,7 @@ from torc_local.store.events import Event
 INFO = RunInfo(
     workflow_id=1, workflow_name="w", run_id=2, how="resuming", total=100, finished=10, again=0, runners=2, slots=4,
     hostname="node01", db_path=Path("out/torc.db"), cpus=8, memory_bytes=16 << 30, gpus=1, by_resources=True,
+    budget=EVERYTHING,
 )  # fmt: skip
 
 

@@ -140,11 +140,19 @@ def _run(count: int) -> str:
 
 
 def _workers(info: RunInfo) -> str:
-    limit = f"{info.slots} at once"
-    if info.by_resources:
-        limit = f"{plural(info.cpus, 'cpu')}, {size(info.memory_bytes)}, {plural(info.gpus, 'gpu')}"
+    budget = info.budget
+    limits = [
+        text
+        for text, counts in (
+            (f"{info.slots} at once", not budget.nodes),  # -j
+            (plural(info.cpus, "cpu"), budget.cpus),
+            (size(info.memory_bytes), budget.memory),
+            (plural(info.gpus, "gpu"), budget.gpus),
+        )
+        if counts
+    ]
     where = f"workflow {info.workflow_id}, run {info.run_id} in {info.db_path} on {info.hostname}"
-    return f"{where}: {plural(info.runners, 'runner')}, {limit}"
+    return f"{where}: {', '.join([plural(info.runners, 'runner'), *limits])}"
 
 
 class Silent:
@@ -363,7 +371,11 @@ class Objects:
 
     def started(self, info: RunInfo) -> None:
         """The first object."""
-        self._say("started", schema_version=1, **{**info._asdict(), "db_path": str(info.db_path)})
+        self._say(
+            "started",
+            schema_version=1,
+            **{**info._asdict(), "db_path": str(info.db_path), "budget": info.budget._asdict()},
+        )
 
     def progressed(self, progress: Progress) -> None:
         """When something changed, at most once a second."""

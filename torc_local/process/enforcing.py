@@ -12,6 +12,7 @@ that nothing that follows meets its remains.
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -68,6 +69,8 @@ class Enforcer:
         self._next = 0.0
         self._next_sample = 0.0
         self._next_gone = 0.0
+        self._asleep_s = asleep_s()
+        self._sleeps: list[tuple[float, float]] = []  # when this machine woke up, and how long it had slept
         #: What jobs are being ended for, by their leader's pid, until they are forgotten.
         self.breaches: dict[int, Breach] = {}
 
@@ -81,6 +84,7 @@ class Enforcer:
         if now < self._next:
             return
         self._next = now + LOOK_S
+        self._notice_sleep(now)
         sample = []
         watched = running()
         for one in watched:
@@ -92,7 +96,8 @@ class Enforcer:
             if allowed is None:
                 continue
             if allowed.runtime_s is not None:
-                deadline = one.began + allowed.runtime_s
+                slept_s = sum(length for woke, length in self._sleeps if woke > one.began)
+                deadline = one.began + allowed.runtime_s + slept_s
                 if now >= deadline:
                     self._time_is_over(one, allowed.runtime_s, now)
                     continue
@@ -148,6 +153,13 @@ class Enforcer:
                 self._unlimited.add(requirements_id)
         return found
 
+    def _notice_sleep(self, now: float) -> None:
+        """A machine that was suspended did not run the job meanwhile."""
+        asleep = asleep_s()
+        if asleep - self._asleep_s > LOOK_S:
+            self._sleeps.append((now, asleep - self._asleep_s))
+            self._asleep_s = asleep
+
     def _time_is_over(self, one: Watched, runtime_s: float, now: float) -> None:
         if _has_ended(one.job.leader):
             return
@@ -188,6 +200,11 @@ class Enforcer:
 
     def _kill(self, job: Job) -> None:
         orphans.end_found(lambda: self._trees.members(trees.table(), [job])[job], patience_s=_PATIENCE_S)
+
+
+def asleep_s() -> float:
+    """For how long this machine has been suspended since it booted: only one of these clocks counts that."""
+    return clock.monotonic() - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _has_ended(leader: int) -> bool:

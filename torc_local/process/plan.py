@@ -108,6 +108,7 @@ def plan(
         memory_bytes=here.memory_bytes,
         gpus=here.num_gpus,
         by_resources=any(budget),
+        budget=budget,
     )
     return setups, info
 

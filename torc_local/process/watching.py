@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from torc_local.engine.fit import Counts
 from torc_local.ground.errors import ExitCode
 from torc_local.store.events import Event
 
@@ -25,6 +26,7 @@ class RunInfo(NamedTuple):
     memory_bytes: int
     gpus: int
     by_resources: bool
+    budget: Counts  # which of these jobs must fit in
     died: int = 0  # runners that were found dead: the run before this one was cut off
     lost: int = 0  # jobs that were running in them
     claimed: int = 0  # jobs that they held and that may have started
