@@ -15,10 +15,10 @@ CUDA, HIP, ROCR = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_D
 
 
 def workflow(jobs, needs=None, **more):
-    """Jobs by name: (command, requirements or None, further keys); requirements by name, 1m unless they say more."""
+    """Jobs by name: (command, requirements or None, further keys); requirements by name, 64m unless they say more."""
     return {
         "name": "w",
-        "resource_requirements": [{"name": name, "memory": "1m", **keys} for name, keys in (needs or {}).items()],
+        "resource_requirements": [{"name": name, "memory": "64m", **keys} for name, keys in (needs or {}).items()],
         "jobs": [
             {"name": name, "command": command, **({"resource_requirements": asked} if asked else {}), **keys}
             for name, (command, asked, keys) in jobs.items()
@@ -43,10 +43,10 @@ def env(**variables):
 
 
 SORTED = {
-    "small": {"memory": "1m", "runtime": "1m"},
+    "small": {"memory": "20m", "runtime": "1m"},
     "roomy": {"memory": "100m", "runtime": "2m"},
     "long": {"memory": "50m", "runtime": "1h"},
-    "gpu": {"memory": "2m", "runtime": "2m", "num_gpus": 1},
+    "gpu": {"memory": "30m", "runtime": "2m", "num_gpus": 1},
 }
 
 
@@ -102,10 +102,10 @@ def most_at_once(place):
     ("words", "needs", "most"),
     [
         (["--cpus", "6", "--memory", "1g"], {"num_cpus": 3}, 2),
-        (["--cpus", "8", "--memory", "30m"], {"memory": "10m"}, 3),
+        (["--cpus", "8", "--memory", "300m"], {"memory": "100m"}, 3),
         (["--num-cpus", "8", "--memory-gb", "0.5", "--num-gpus", "2"], {"num_gpus": 1}, 2),
-        (["-j", "8", "--memory", "30m"], {"num_cpus": 100, "memory": "15m"}, 2),
-        (["--max-parallel-jobs", "2", "--memory", "1g"], {"memory": "1m"}, 2),
+        (["-j", "8", "--memory", "300m"], {"num_cpus": 100, "memory": "150m"}, 2),
+        (["--max-parallel-jobs", "2", "--memory", "1g"], {"memory": "64m"}, 2),
         (["-j", "3"], {"num_cpus": 100, "memory": "900g", "num_gpus": 5, "num_nodes": 4}, 3),
     ],
 )

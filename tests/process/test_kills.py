@@ -40,6 +40,32 @@ def test_a_worker_killed_at_a_moment_of_the_crash_table_costs_at_most_what_the_t
         assert len(repeated) <= 15
 
 
+@pytest.mark.parametrize(
+    "point",
+    ["runner.spawned"]
+    + [
+        pytest.param(point, marks=pytest.mark.fault)
+        for point in faults.POINTS
+        if point.startswith("runner") and point != "runner.spawned"
+    ],
+)
+def test_a_gpu_is_free_again_and_never_held_twice_after_a_runner_was_killed(place, point):
+    held = f"{place.directory}/gpu-$CUDA_VISIBLE_DEVICES"
+    # What a killed attempt leaves is its process, which is ended before another job gets its GPU.
+    job = f"exec 9>{held}; flock -n 9 || echo twice >> {place.log}; sleep 0.02"
+    place.write(
+        {"name": "g{i}", "command": job, "parameters": {"i": "1:12"}, "resource_requirements": "gpu"},
+        resource_requirements=[{"name": "gpu", "memory": "64m", "num_gpus": 1}],
+    )
+    flag = place.directory / "died"
+    count = 1 if point in ONCE else 2
+    done = place.run("-", "cpus=4", "gpus=2", "runners=2", TORC_LOCAL_FAULT=f"{point}:{count}:KILL:{flag}")
+    assert flag.exists(), "nobody reached the moment"
+    assert done["counts"] == {"completed": 12}, done["stderr"]
+    assert place.lines() == {}
+    assert place.query("SELECT * FROM held_gpu") == []
+
+
 @pytest.mark.parametrize("length", ["0.01", pytest.param("1", marks=pytest.mark.fault)])
 def test_when_the_supervisor_is_killed_everything_ends_and_the_next_run_goes_on(place, length):
     workflow(place, length)

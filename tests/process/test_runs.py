@@ -138,9 +138,9 @@ def test_what_was_claimed_behind_a_long_job_is_given_back_to_others(place):
 
 def test_without_j_the_budget_of_the_node_is_kept_and_what_does_not_fit_is_skipped(place):
     requirements = [
-        {"name": "huge", "num_cpus": 40, "memory": "1m"},
-        {"name": "big", "num_cpus": 4, "memory": "1m"},
-        {"name": "small", "num_cpus": 1, "memory": "1m"},
+        {"name": "huge", "num_cpus": 40, "memory": "64m"},
+        {"name": "big", "num_cpus": 4, "memory": "64m"},
+        {"name": "small", "num_cpus": 1, "memory": "64m"},
     ]
     place.write(
         {"name": "huge", "command": place.append("huge"), "resource_requirements": "huge"},
@@ -171,7 +171,7 @@ def test_without_j_the_budget_of_the_node_is_kept_and_what_does_not_fit_is_skipp
 def test_two_runs_without_j_share_one_budget(place):
     place.write(
         {"name": "s{i}", "command": "sleep 0.2", "parameters": {"i": "1:24"}, "resource_requirements": "one"},
-        resource_requirements=[{"name": "one", "num_cpus": 1, "memory": "1m"}],
+        resource_requirements=[{"name": "one", "num_cpus": 1, "memory": "64m"}],
     )
     first = place.start("-", "cpus=4")
     wait_for(lambda: place.ask("SELECT 1 FROM v_runners"))
