@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -21,6 +22,14 @@ def disk(tmp_path):
     subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
+def fill(disk):
+    """Write until nothing fits; the file to remove afterwards."""
+    with (disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+        while True:
+            ballast.write(bytes(8192))
+    return disk / "ballast"
+
+
 @pytest.mark.fault
 def test_a_disk_that_stays_full_ends_the_run_after_its_last_job(disk, place):
     place.write(
@@ -29,9 +38,7 @@ def test_a_disk_that_stays_full_ends_the_run_after_its_last_job(disk, place):
     )
     run = place.start(2, "patience=1")
     wait_for(lambda: place.lines()["begun"] and place.lines().total() > 50)
-    with (disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
-        while True:
-            ballast.write(bytes(8192))
+    fill(disk)
     done = finished(run)
     assert done["code"] == 4, done
     assert "the disk is full" in done["stderr"]
@@ -40,3 +47,29 @@ def test_a_disk_that_stays_full_ends_the_run_after_its_last_job(disk, place):
     (disk / "ballast").unlink()
     assert place.run(2)["counts"] == {"completed": 4001}
     assert place.query("SELECT count(*) FROM v_attempts WHERE status = 'completed'") == [(4001,)]
+
+
+@pytest.mark.fault
+def test_limits_hold_while_the_disk_is_full(disk, place):
+    eater = place.directory / "eater.py"
+    eater.write_text("import time\nkept = bytearray(200 << 20)\ntime.sleep(60)\n")
+    wait = f"while ! test -e {place.directory}/go; do sleep 0.05; done"
+    job = place.append("begun", f"{wait}; {sys.executable} {eater}; true")
+    place.write(
+        {"name": "eats", "command": job, "resource_requirements": "r", "priority": 1},
+        {"name": "j{i}", "command": place.append("{i}"), "parameters": {"i": "1:4000"}},
+        resource_requirements=[{"name": "r", "memory": "100m"}],
+    )
+    run = place.start(2, "patience=30")
+    wait_for(lambda: place.lines()["begun"] and place.lines().total() > 50)
+    ballast = fill(disk)
+    before = place.leftovers()
+    (place.directory / "go").touch()
+    wait_for(lambda: before and not set(before) & set(place.leftovers()))
+    assert run.poll() is None
+    ballast.unlink()
+    done = finished(run)
+    assert done["counts"] == {"completed": 4000, "failed": 1}, done
+    ((code, reason),) = place.query("SELECT return_code, reason FROM v_attempts WHERE status = 'failed'")
+    assert code == 137
+    assert reason.startswith("oom: ")

@@ -29,7 +29,6 @@ def test_a_job_without_requirements_has_the_implicit_ones(read, jobs):
         ("{name: a, memory: 1x}", "'1x' is not a memory size"),
         ("{name: a, memory: 0}", "more than nothing"),
         ("{name: a, memory: 1.5}", "must be a size"),
-        ("{name: a}", "no 'memory'"),
         ("{name: a, memory: 1g, runtime: tomorrow}", "'tomorrow' is not a duration"),
         ("{name: a, memory: 1g, num_cpus: -1}", "'num_cpus' must be 0 or more"),
         ("{name: a, memory: 1g, num_nodes: 0}", "'num_nodes' must be 1 or more"),
@@ -43,6 +42,14 @@ def test_a_wrong_requirement_is_an_error(only, entry, message):
     problem = only(HEAD + f"  - {entry}\n")
     assert message in problem.message
     assert problem.line == 4
+
+
+def test_memory_that_is_left_out_is_a_mebibyte_and_no_limit(read):
+    """As in Torc 0.35; Torc 0.12 refuses it."""
+    spec = read(HEAD + "  - {name: a, runtime: 1h}\n")
+    assert spec.resources[1] == ("a", 1, 0, 1, 1 << 20, 3600.0, LIMITS_RUNTIME)
+    (note,) = spec.warnings
+    assert (note.line, note.message.split(":")[0]) == (4, "there is no 'memory' in resource requirements 'a'")
 
 
 def test_two_requirements_of_one_name_are_an_error(only):

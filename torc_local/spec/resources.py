@@ -67,8 +67,11 @@ def _read(entry: dict[str, object], path: Path, problems: Problems) -> Resources
 def _memory(entry: dict[str, object], path: Path, where: str, problems: Problems) -> int:
     value = entry.get("memory")
     if value is None:
-        # Torc 0.35 would take 1m, and a job would be ended for using more than a limit that nobody wrote down.
-        problems.add(path, f"there is no 'memory' {where}", "write what one job needs at most:  memory: 2g")
+        # As Torc 0.35. It is no limit, since nobody wrote it down.
+        hint = "write what one job needs at most:  memory: 2g"
+        problems.warn(
+            path, f"there is no 'memory' {where}: jobs are packed as if they needed 1 MiB", hint, at_key=False
+        )
         return DEFAULT.memory_bytes
     here = (*path, "memory")
     try:
