@@ -1,11 +1,15 @@
 """What jobs ask for: the order in which they are claimed, packing into a node, and GPUs of their own."""
 
 import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from torc_local.process import orphans
 
 pytestmark = pytest.mark.behaviour
 
@@ -293,3 +297,41 @@ def test_a_job_longer_than_the_time_limit_is_named_and_ends_the_run(place):
 def test_a_wrong_time_limit_is_refused(place, text, message):
     place.write(workflow({"n": ("true", None, {})}))
     assert message in run(place, "--time-limit", text, code=2).err
+
+
+def kill_all(process):
+    for pid in [process.pid, *orphans.below(process.pid)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_what_another_workflows_dead_run_held_is_free_again(place):
+    """Everything of it was killed at once, and nobody goes on with it."""
+    place.write(workflow({"j": ("touch begun; sleep 60", "gpu", {})}, {"gpu": {"num_gpus": 1}}), "other.yaml")
+    place.write(workflow({"k": (HOLD, "gpu", {})}, {"gpu": {"num_gpus": 1}, "unused": {}}))
+    words = ("--progress", "none", "--cpus", "1", "--gpus", "5,")
+    process = place.start("run", "other.yaml", *words, start_new_session=True)
+    place.wait_for("begun")
+    kill_all(process)
+    process.communicate()
+    assert place.call("run", "w.yaml", *words, timeout=30).code == 0
+    assert place.text("used") == "5\n"
+
+
+def test_what_another_workflows_run_held_that_dies_meanwhile_is_free_again(place):
+    place.write(workflow({"j": ("touch begun; sleep 60", "gpu", {})}, {"gpu": {"num_gpus": 1}}), "other.yaml")
+    jobs: Jobs = {"first": ("touch here", None, {}), "k": (HOLD, "gpu", {})}
+    place.write(workflow(jobs, {"gpu": {"num_gpus": 1}, "unused": {}}))
+    words = ("--progress", "none", "--cpus", "2", "--gpus", "5,")
+    other = place.start("run", "other.yaml", *words, start_new_session=True)
+    place.wait_for("begun")
+    run_ = place.start("run", "w.yaml", *words)
+    try:
+        place.wait_for("here")
+        kill_all(other)
+        assert run_.wait(30) == 0
+    finally:
+        for process in (other, run_):
+            process.kill()
+            process.communicate()
+    assert place.text("used") == "5\n"

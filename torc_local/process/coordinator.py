@@ -27,7 +27,7 @@ from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.metrics import write_figures
 from torc_local.process.pause import Pause
 from torc_local.process.peers import Peers
-from torc_local.process.recovery import recover
+from torc_local.process.recovery import recover, recover_others
 from torc_local.store import jobs, runners, unblocking, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 from torc_local.store.opening import translated
@@ -156,6 +156,7 @@ class Coordinator:
         for runner in runners.alive(self._db, self._post.workflow_id):
             if self._peers.is_dead(runner, runner.beat):
                 recover(self._db, runner, why="died or fell silent")
+        recover_others(self._db, runners.of_others(self._db, self._post.workflow_id))
 
     def _closed(self) -> bool:
         run = workflows.newest_run(self._db, self._post.workflow_id)

@@ -11,6 +11,7 @@ that nothing that follows meets its remains.
 """
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ _SHARE = 0.01
 #: How often it is looked whether what was asked to end has ended, and how long one killing may take.
 _AGAIN_S = 0.1
 _PATIENCE_S = 1.0
+_NO_PATIENCE_S = 0.01
 
 #: Who was killed by somebody else with this part of its memory in use was probably killed for it.
 _NEAR = 0.9
@@ -69,6 +71,7 @@ class Enforcer:
         self._next = 0.0
         self._next_sample = 0.0
         self._next_gone = 0.0
+        self._killed: set[Job] = set()
         self._asleep_s = asleep_s()
         self._sleeps: list[tuple[float, float]] = []  # when this machine woke up, and how long it had slept
         #: What jobs are being ended for, by their leader's pid, until they are forgotten.
@@ -113,10 +116,11 @@ class Enforcer:
     def suspicion(self, requirements_id: int, peak_bytes: int) -> str:
         """What to add to "killed by SIGKILL" of a job that we did not kill; empty when nothing speaks for it."""
         allowed = self._allowances.get(requirements_id)
-        if allowed is not None and allowed.memory_bytes is not None and peak_bytes >= _NEAR * allowed.memory_bytes:
-            return (
-                f", near the {show_memory(allowed.memory_bytes)} of memory that it asks for: perhaps for want of memory"
-            )
+        limit = None if allowed is None else allowed.memory_bytes
+        # A child is a copy of this process until it executes its program, so its peak is never below ours.
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if limit is not None and peak_bytes >= _NEAR * limit and peak_bytes > ours:
+            return f", near the {show_memory(limit)} of memory that it asks for: perhaps for want of memory"
         if kernel.oom_kills() > self._oom_kills:
             return ", at a time when the kernel killed for want of memory"
         return ""
@@ -142,6 +146,7 @@ class Enforcer:
     def forget(self, job: Job) -> None:
         """The job has ended."""
         self.breaches.pop(job.leader, None)
+        self._killed.discard(job)
 
     def _allowance(self, requirements_id: int, *, may_read: bool) -> Allowance | None:
         found = self._allowances.get(requirements_id)
@@ -199,7 +204,10 @@ class Enforcer:
             self._next = min(self._next, breach.kill_at)
 
     def _kill(self, job: Job) -> None:
-        orphans.end_found(lambda: self._trees.members(trees.table(), [job])[job], patience_s=_PATIENCE_S)
+        # What hangs in the kernel dies when it wakes up; it is not waited for again and again.
+        patience_s = _NO_PATIENCE_S if job in self._killed else _PATIENCE_S
+        self._killed.add(job)
+        orphans.end_found(lambda: self._trees.members(trees.table(), [job])[job], patience_s=patience_s)
 
 
 def asleep_s() -> float:

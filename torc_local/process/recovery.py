@@ -29,6 +29,19 @@ def end_leftovers(db: Database, runner: RunnerRow) -> None:
         orphans.end_all(orphans.with_entry(RUNNER_VARIABLE, f"{meta.token(db)}.{runner.id}"))
 
 
+def recover_others(db: Database, found: list[RunnerRow]) -> None:
+    """Recover those of other workflows' runners that certainly died on this machine.
+
+    Nobody may ever go on with their workflow, and they hold their part of this node: processors, memory, GPUs.
+    """
+    for runner in _gone(found):
+        recover(db, runner, why="died")
+
+
+def _gone(found: list[RunnerRow]) -> list[RunnerRow]:
+    return [one for one in found if machine.is_gone(one.boot_id, one.hostname, one.pid, one.pid_start)]
+
+
 class Recovered(NamedTuple):
     """What was left by runners that died without a goodbye."""
 
@@ -43,12 +56,10 @@ def recover_dead(db: Database, workflow_id: int) -> Recovered:
     Where one died, whatever killed it may have damaged the file (a power loss, a full or failing disk), so its pages
     are checked before anything is written to it. Raises StateError when they are not whole.
     """
-    dead = [
-        runner
-        for runner in runners.alive(db, workflow_id)
-        if machine.is_gone(runner.boot_id, runner.hostname, runner.pid, runner.pid_start)
-    ]
-    if dead:
+    dead = _gone(runners.alive(db, workflow_id))
+    others = _gone(runners.of_others(db, workflow_id))
+    if dead or others:
         checking.demand(db)
+    recover_others(db, others)
     found = [back for runner in dead if (back := recover(db, runner, why="died")) is not None]
     return Recovered(len(found), sum(back.lost + back.failed for back in found), sum(back.unstarted for back in found))

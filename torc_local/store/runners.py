@@ -203,6 +203,20 @@ def alive(db: Database, workflow_id: int) -> list[RunnerRow]:
     return _ALIVE.rows(db, (workflow_id,))
 
 
+_OTHERS = statement(
+    "runner_alive_others",
+    "SELECT u.id, u.workflow_id, u.run_id, u.node_id, n.boot_id, n.hostname, u.pid, u.pid_start, u.slots,"
+    " u.started_at, u.beat FROM runner u JOIN node n ON n.id = u.node_id"
+    " WHERE u.ended_at IS NULL AND u.workflow_id <> ? ORDER BY u.id",
+    RunnerRow._make,
+)
+
+
+def of_others(db: Database, workflow_id: int) -> list[RunnerRow]:
+    """Runners of all other workflows that have not ended as far as the database knows: they share our nodes."""
+    return _OTHERS.rows(db, (workflow_id,))
+
+
 _LOST = statement(
     "runner_lost_list",
     "SELECT pid, pid_start FROM runner WHERE workflow_id = ? AND run_id = ? AND node_id = ? AND end_reason = 'lost'",
