@@ -196,6 +196,18 @@ def test_a_token_of_user_data_that_was_never_written_is_null(place):
     assert place.text("out") == "null\n"
 
 
+def test_large_user_data_fits_into_a_command(place):
+    """The kernel takes arguments of at most 128 KiB."""
+    place.write(
+        workflow(
+            [{"name": "a", "command": "cat <<'END' | wc -c > out\n${user_data.input.u}\nEND"}],
+            user_data=[{"name": "u", "data": "x" * 600_000}],
+        )
+    )
+    place.run()
+    assert place.text("out") == "600003\n"
+
+
 def test_many_jobs_put_at_once_and_all_of_it_is_kept(place):
     place.write(
         workflow(

@@ -31,6 +31,7 @@ def look(need: Need, seen: Seen) -> str | None:
 def mtime_of(path: str) -> float | None:
     """When the file was changed last (seconds since the epoch); None when it is not there, or not for us to see."""
     try:
-        return os.stat(path).st_mtime  # noqa: PTH116 - a hundred thousand of them
-    except (OSError, ValueError):
+        # As bytes: commands are UTF-8 whatever the locale is, and so are the names of files in them.
+        return os.stat(path.encode()).st_mtime  # noqa: PTH116 - a hundred thousand of them
+    except OSError:
         return None
