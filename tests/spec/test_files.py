@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from torc_local.ground import io
 from torc_local.ground.errors import SpecError
 from torc_local.spec import tokens
+from torc_local.spec.columns import Family, Jobs, Names
+from torc_local.spec.declared import FILES, USER_DATA, read_declared
+from torc_local.spec.dependencies import Waits
 from torc_local.spec.load import loads
+from torc_local.spec.options import Options
+from torc_local.spec.problems import Problems
+from torc_local.spec.uses import resolve_uses
 
 
 def file(name, path=None, more=""):
@@ -290,6 +296,29 @@ def test_what_was_filled_in_is_not_looked_at_again(read):
     )
     assert spec.jobs[0].command == "${files.input.g}-g"
     assert used(spec, "input") == {"a": ["f", "g"]}
+
+
+def test_a_script_with_tokens_becomes_part_of_the_command():
+    """So that jobs which differ in nothing but their files still say the same otherwise, and store it once."""
+    jobs = Jobs()
+    jobs.names, jobs.commands, jobs.options = ["a", "b"], ["x", "y ${files.output.g}"], [1, 2]
+    script = "nice < ${files.input.f} # ${user_data.input.u};"
+    for options in (Options(invocation_script=script), Options(invocation_script="nice -n $((1 + ${N}))")):
+        jobs.options_index[options] = len(jobs.options_index)
+    jobs.families = [Family(k, jobs.names[k], k, 1, (), (), Names({}, tokens=True)) for k in range(2)]
+    jobs.index = {"a": 0, "b": 1}
+    problems, waits = Problems(), Waits()
+    waits.of_job = [(), ()]
+    files = read_declared(FILES, [{"name": name, "path": f"{name}.txt"} for name in "fg"], None, problems)
+    data = read_declared(USER_DATA, [{"name": "u", "data": 1}], None, problems)
+    found = resolve_uses(jobs, (files, data), waits, problems)
+    assert found is not None
+    assert jobs.commands == ["nice < f.txt # ${user_data.input.u}; x", "y g.txt"]
+    assert [list(jobs.options_index)[number].invocation_script for number in jobs.options] == [
+        None,
+        "nice -n $((1 + ${N}))",
+    ]
+    assert list(found.bits) == [io.FILES | io.TOKENS | io.USER_DATA, io.FILES]
 
 
 graphs = st.lists(
