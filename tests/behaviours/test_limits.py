@@ -212,6 +212,7 @@ def test_limits_hold_while_another_program_locks_the_database(programs):
     spec["jobs"].append({"name": "short", "command": short})
     programs.write(spec)
     process = programs.start("run", "w.yaml", "-j", "2", "--runners", "1", "--progress", "none")
+    lock = None
     try:
         programs.wait_for("begun")
         lock = apsw.Connection(str(programs.root / "torc_output" / "torc.db"))
@@ -225,10 +226,11 @@ def test_limits_hold_while_another_program_locks_the_database(programs):
         while lives(programs.text("pid")):
             assert time.monotonic() < until, "nobody ended it"
             time.sleep(0.05)
-        lock.execute("ROLLBACK")
         lock.close()
         assert process.wait(60) == 1
     finally:
+        if lock is not None:
+            lock.close()
         process.kill()
         process.communicate()
     assert programs.states() == {"j": "failed", "short": "completed"}

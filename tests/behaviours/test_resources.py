@@ -108,7 +108,7 @@ def most_at_once(place):
         (["--cpus", "6", "--memory", "1g"], {"num_cpus": 3}, 2),
         (["--cpus", "8", "--memory", "300m"], {"memory": "100m"}, 3),
         (["--num-cpus", "8", "--memory-gb", "0.5", "--num-gpus", "2"], {"num_gpus": 1}, 2),
-        (["-j", "8", "--memory", "300m"], {"num_cpus": 100, "memory": "150m"}, 2),
+        (["-j", "8", "--memory", "300m"], {"num_cpus": 100, "memory": "150m", "num_nodes": 4}, 2),
         (["--max-parallel-jobs", "2", "--memory", "1g"], {"memory": "64m"}, 2),
         (["-j", "3"], {"num_cpus": 100, "memory": "900g", "num_gpus": 5, "num_nodes": 4}, 3),
     ],

@@ -3,12 +3,13 @@
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
 from torc_local.engine.limits import Allowance, Rules
 from torc_local.ground import clock
-from torc_local.process import enforcing, kernel
+from torc_local.process import enforcing, kernel, trees
 from torc_local.process.enforcing import Enforcer, Watched
 from torc_local.process.trees import Job
 
@@ -92,6 +93,25 @@ def test_requirements_that_came_later_are_asked_for_once_and_not_while_the_datab
     enforced.look(now + 2, lambda: [other, one])
     assert asked == [0, 1], "when it began, and once for both"
     assert list(enforced.breaches) == [child.pid]
+
+
+def test_sampling_that_costs_much_is_done_less_often(child, monkeypatch):
+    """On a node with very many processes; a hundredth of a processor is the most that it takes."""
+    looked = []
+
+    def slow():
+        looked.append(time.monotonic())
+        time.sleep(0.05)
+        return {}
+
+    monkeypatch.setattr(trees, "table", slow)
+    enforced = enforcer(memory=1 << 40)
+    now = clock.monotonic()
+    one = watched(child, began=now - 10)
+    for step in range(12):  # six seconds, every half
+        enforced.look(now + 0.51 * step, lambda: [one])
+    assert 1 <= len(looked) <= 2
+    assert enforced.breaches == {}
 
 
 def test_a_kill_by_others_is_explained_where_anything_explains_it(monkeypatch):
