@@ -26,6 +26,7 @@ ALSO = {
     "engine/admit.py": {"spec"},
     "engine/admit_io.py": {"spec"},
     "engine/limits.py": {"spec"},
+    "engine/options.py": {"spec"},
     "process/workers.py": {"apsw"},
     "process/repair.py": {"apsw"},
     "cli/main.py": {"apsw"},

@@ -36,7 +36,8 @@ def read_file(word: str) -> Loaded:
     if spec.warnings:
         answer.note("\n".join(problems.problem_lines(spec.warnings, "warning")))
     path = None if word == "-" else place.text(str(Path(word).resolve()))
-    return Loaded(spec, admit.Origin(user=user(), spec_path=path, began=began))
+    origin = admit.Origin(user=user(), spec_path=path, began=began, directory=place.text(str(Path.cwd())))
+    return Loaded(spec, origin)
 
 
 def user() -> str:

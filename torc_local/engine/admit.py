@@ -14,6 +14,7 @@ from torc_local.ground import clock
 from torc_local.ground.states import JobStatus
 from torc_local.spec import options, settings
 from torc_local.spec.model import Job, Resources, Spec
+from torc_local.spec.settings import Settings
 from torc_local.store import admission, events, workflows
 from torc_local.store.database import Database
 
@@ -26,11 +27,12 @@ _SORT_KEYS: dict[str, Callable[[Resources], tuple[float, ...]]] = {
 
 
 class Origin(NamedTuple):
-    """Where a workflow comes from: who admits it, from which file, and when work on it began (monotonic)."""
+    """Where a workflow comes from."""
 
-    user: str
-    spec_path: str | None
-    began: float
+    user: str  # who admits it
+    spec_path: str | None  # from which file
+    began: float  # when work on it began (monotonic)
+    directory: str | None = None  # where that was
 
 
 def admit(db: Database, spec: Spec, origin: Origin) -> int:
@@ -53,7 +55,7 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
             spec_digest=spec.digest,
             dependency_count=spec.dependency_count,
             created_at=at,
-            settings=settings.dumps(spec.settings),
+            settings=settings.dumps(_settings(spec, origin)),
         )
         resources = _insert_resources(db, workflow_id, spec)
         said = admission.insert_options(db, [(workflow_id, options.dumps(one)) for one in spec.options[1:]])
@@ -74,6 +76,11 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
             creation_bytes=workflows.database_bytes(db),
         )
     return workflow_id
+
+
+def _settings(spec: Spec, origin: Origin) -> Settings:
+    directory = spec.settings.submission_directory or origin.directory
+    return spec.settings._replace(submission_directory=directory)
 
 
 def _insert_resources(db: Database, workflow_id: int, spec: Spec) -> list[int]:

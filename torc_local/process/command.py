@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,11 @@ class Argv(NamedTuple):
     words: list[str] | list[bytes]
 
 
+def changes_meaning(names: Iterable[str]) -> bool:
+    """Whether variables with these names change what bash makes of a command: then only bash knows what it means."""
+    return any(name in ("PATH", "SHELLOPTS") or name.startswith("BASH") for name in names)
+
+
 class Interpreter:
     """Turns commands into argument lists; remembers where programs are."""
 
@@ -49,12 +55,12 @@ class Interpreter:
         self._path = environment.get("PATH", os.defpath)
         self._found: dict[str, str | None] = {}
         self._bash = shutil.which("bash", path=self._path) or "/bin/bash"
-        # These change what bash does before the first word: then only bash knows what a command means.
+        # These change what bash does before the first word.
         self._only_bash = "BASH_ENV" in environment or any(name.startswith("BASH_FUNC_") for name in environment)
 
-    def argv(self, command: str) -> Argv:
-        """What to execute for a command of at most LONGEST_ARGUMENT bytes."""
-        return (None if self._only_bash else self._direct(command)) or self.shell(command)
+    def argv(self, command: str, *, only_bash: bool = False) -> Argv:
+        """What to execute for a command of at most LONGEST_ARGUMENT bytes; ``only_bash`` when bash must run it."""
+        return (None if self._only_bash or only_bash else self._direct(command)) or self.shell(command)
 
     def shell(self, command: str) -> Argv:
         """The command through bash."""

@@ -31,6 +31,7 @@ from torc_local.engine import limits, needs
 from torc_local.engine.batch import BatchPolicy
 from torc_local.engine.fit import Counts
 from torc_local.engine.limits import Rules
+from torc_local.engine.options import OptionsOf, settings_of
 from torc_local.engine.turn import INTERRUPTED, Batch, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
@@ -360,6 +361,8 @@ class Runner:
             db_path=self._setup.db_path,
             token=self._setup.token,
             output_dir=self._setup.output_dir,
+            settings=settings_of(self._db, self._me.workflow_id),
+            options_of=OptionsOf(self._db),
             to_default=self._inbox.not_for_jobs,
             gpu_variables=self._setup.devices.variables,
             gives_gpus=bool(self._me.gpus) and gpus.are_asked_for(self._db, self._me.workflow_id),

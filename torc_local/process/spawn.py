@@ -3,13 +3,14 @@
 import errno
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.engine.options import NONE, Options, Settings
 from torc_local.ground import private
 from torc_local.ground.errors import StateError
-from torc_local.process.command import LONGEST_ARGUMENT, Argv, Interpreter
+from torc_local.process.command import LONGEST_ARGUMENT, Argv, Interpreter, changes_meaning
 from torc_local.process.room import NO_ROOM, NoRoom
 from torc_local.process.segments import Segment
 from torc_local.store.jobs import Claim
@@ -29,6 +30,8 @@ class Task(NamedTuple):
     """A claimed job, ready to be spawned."""
 
     claim: Claim
+    options: Options
+    command: str  # the whole line for bash
     argv: Argv
     environment: dict[bytes, bytes]  # what differs from job to job
     script: Path | None  # the file that holds its command, to be removed after it
@@ -40,11 +43,11 @@ class Task(NamedTuple):
 
 
 class Spawner:
-    """Starts the jobs of one runner. The environment is encoded once; four entries change per job.
+    """Starts the jobs of one runner. The environment is encoded once; a few entries change per job.
 
     Takes over this process's standard input, output and error: from now on they are those of the jobs.
     ``to_default`` are the signals that this process ignores and jobs must not. ``gpu_variables`` tell a job which GPUs
-    are its own; ``gives_gpus`` when the workflow has jobs that ask for any.
+    are its own; ``gives_gpus`` when the workflow has jobs that ask for any. ``options_of`` looks up what a job says.
     """
 
     def __init__(
@@ -56,24 +59,34 @@ class Spawner:
         db_path: Path,
         token: str,
         output_dir: Path,
+        settings: Settings,
+        options_of: Callable[[int], Options],
         to_default: Sequence[signal.Signals],
         gpu_variables: Sequence[str] = (),
         gives_gpus: bool = False,
     ) -> None:
         self._gpu_variables = [name.encode() for name in gpu_variables]
         self._gives_gpus = gives_gpus
-        self._interpreter = Interpreter(dict(os.environ))
+        self._interpreter = Interpreter({**os.environ, **dict(settings.env)})
+        self._options_of = options_of
         self._token = f"{token}.{workflow_id}"
         self._scripts = output_dir / "scripts"
         self._environment = {
             **os.environb,
+            **_encoded(settings.env),
             b"TORC_WORKFLOW_ID": b"%d" % workflow_id,
             b"TORC_RUN_ID": b"%d" % run_id,
             # Absolute, for jobs that change their directory.
             b"TORC_OUTPUT_DIR": os.fsencode(output_dir.absolute()),
             b"TORC_LOCAL_DB": os.fsencode(db_path.absolute()),
+            # Torc's is the address of its server. Here it is that of the database, which no client of Torc mistakes for
+            # one, and a script that prints it finds it set.
+            b"TORC_API_URL": db_path.absolute().as_uri().encode(),
             RUNNER_VARIABLE.encode(): f"{token}.{runner_id}".encode(),
         }
+        if settings.submission_directory is not None:
+            directory = settings.submission_directory.encode(errors="surrogateescape")
+            self._environment[b"TORC_WORKFLOW_SUBMISSION_DIR"] = directory
         self._to_default = [int(kind) for kind in to_default]
         self._connected: Segment | None = None  # where our standard output and error lead
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -95,11 +108,19 @@ class Spawner:
             self._gives_gpus = True
         if self._gives_gpus:
             environment |= dict.fromkeys(self._gpu_variables, ",".join(gpus).encode())
+        options, only_bash = NONE, False
         command = claim.command
+        if claim.options_id is not None:
+            options = self._options_of(claim.options_id)
+            environment |= _encoded(options.env)
+            only_bash = changes_meaning(dict(options.env))
+            if options.invocation_script is not None:
+                command = f"{options.invocation_script} {command}"
         if len(command) > LONGEST_ARGUMENT // 4 and len(command.encode()) > LONGEST_ARGUMENT:
-            script = self._write_script(claim)
-            return Task(claim, self._interpreter.script(script), environment, script)
-        return Task(claim, self._interpreter.argv(command), environment, None)
+            script = self._write_script(claim, command)
+            return Task(claim, options, command, self._interpreter.script(script), environment, script)
+        argv = self._interpreter.argv(command, only_bash=only_bash)
+        return Task(claim, options, command, argv, environment, None)
 
     def spawn(self, task: Task, files: Segment) -> int:
         """Start a job in its own process group, output appended to ``files``; its pid.
@@ -107,18 +128,21 @@ class Spawner:
         Raises NoRoom when this machine cannot start processes now; a command that cannot be executed is not an
         error here: bash says so, and its exit status (126, 127) is the job's.
         """
-        self._environment.update(task.environment)
+        environment = self._environment
+        if task.options.env:
+            environment = environment.copy()  # the next job must not get them, too
+        environment.update(task.environment)
         try:
-            return self._start(task.argv, files)
+            return self._start(task.argv, environment, files)
         except OSError as error:
             if error.errno in _NO_ROOM or task.script is not None:
                 raise _cannot_start(error) from error
         try:
-            return self._start(self._interpreter.shell(task.claim.command), files)
+            return self._start(self._interpreter.shell(task.command), environment, files)
         except OSError as error:
             raise _cannot_start(error) from error
 
-    def _start(self, argv: Argv, files: Segment) -> int:
+    def _start(self, argv: Argv, environment: dict[bytes, bytes], files: Segment) -> int:
         if files is not self._connected:
             # Our own standard output and error become the job's. Asking posix_spawn for it costs nine system calls
             # a job (each redirection looks up the limit of descriptors, twice); this costs two when the files change.
@@ -128,13 +152,13 @@ class Spawner:
         return os.posix_spawn(
             argv.path,
             argv.words,
-            self._environment,
+            environment,
             setpgroup=0,
             setsigmask=(),
             setsigdef=self._to_default,
         )
 
-    def _write_script(self, claim: Claim) -> Path:
+    def _write_script(self, claim: Claim, command: str) -> Path:
         path = self._scripts / f"job{claim.id}-{claim.attempt_id}-{os.getpid()}.sh"
         try:
             private.make_own_directory(self._scripts)
@@ -142,11 +166,15 @@ class Spawner:
             path.unlink(missing_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
-                file.write(claim.command.encode() + b"\n")
+                file.write(command.encode() + b"\n")
         except OSError as error:
             why = os.strerror(error.errno or 0).lower()
             raise StateError(f"cannot write the command of job {claim.name!r} to {path}: {why}") from error
         return path
+
+
+def _encoded(variables: Iterable[tuple[str, str]]) -> dict[bytes, bytes]:
+    return {name.encode(): value.encode() for name, value in variables}
 
 
 def _cannot_start(error: OSError) -> StateError:

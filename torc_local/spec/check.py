@@ -8,6 +8,7 @@ from torc_local.spec.cycles import find_cycle
 from torc_local.spec.declared import FILES, USER_DATA, Declared, read_declared
 from torc_local.spec.dependencies import Waits, resolve
 from torc_local.spec.digest import digest
+from torc_local.spec.environment import check_value, read_env
 from torc_local.spec.execution import read_execution
 from torc_local.spec.expand import expand
 from torc_local.spec.fields import (
@@ -98,7 +99,19 @@ def _settings(tree: dict[str, Any], problems: Problems) -> Settings:
     return Settings(
         project=text(tree.get("project"), "project", ("project",), problems),
         metadata=text(tree.get("metadata"), "metadata", ("metadata",), problems),
+        env=tuple(read_env(tree.get("env"), ("env",), problems).items()),
+        submission_directory=_submission_directory(tree, problems),
     )
+
+
+def _submission_directory(tree: dict[str, Any], problems: Problems) -> str | None:
+    path: Path = ("submission_directory",)
+    found = text(tree.get("submission_directory"), "submission_directory", path, problems)
+    if found == "":
+        problems.add(path, "'submission_directory' is empty", "leave it out for the directory you are in")
+    elif found is not None and (wrong := check_value("submission_directory", found)) is not None:
+        problems.add(path, wrong)
+    return found
 
 
 def _name(tree: dict[str, Any], problems: Problems) -> str:

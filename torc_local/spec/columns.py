@@ -48,6 +48,10 @@ class Jobs:
         self.index: dict[str, int] = {}
         self._rows: dict[int, tuple[str, ...]] = {}
 
+    def intern(self, options: Options) -> int:
+        """The number of these options: jobs that say the same share one."""
+        return self.options_index.setdefault(options, len(self.options_index))
+
     def row(self, value: object, key: str, path: Path, problems: Problems) -> tuple[str, ...]:
         """A list of text as a tuple. A list that many jobs share by an alias is read once: same list, same tuple."""
         found = self._rows.get(id(value))

@@ -22,6 +22,8 @@ from torc_local.spec.fields import (
     whole,
 )
 from torc_local.spec.grids import ONE, Plan, check_total, plan
+from torc_local.spec.job_options import KEYS as OPTION_KEYS
+from torc_local.spec.job_options import read_options
 from torc_local.spec.names import check_job_names
 from torc_local.spec.parameters import Values
 from torc_local.spec.places import Path
@@ -32,7 +34,7 @@ from torc_local.spec.wording import describe, did_you_mean, misspelt, quote
 
 _HARMLESS = frozenset(
     {"name", "command", "resource_requirements", "depends_on", "depends_on_regexes", "priority"}
-    | {"cancel_on_blocking_job_failure", "parameters", "use_parameters", "parameter_mode", "description"}
+    | {"cancel_on_blocking_job_failure", "parameters", "use_parameters", "parameter_mode"}
     | set(KEYS)
 )
 _KEYS = frozenset(KEYS)
@@ -46,6 +48,7 @@ class _Entry(NamedTuple):
     name: str
     command: str
     plan: Plan
+    has_options: bool  # it has keys that few jobs have
 
 
 def expand(value: object, resources: Sequence[str], shared: dict[str, Values] | None, problems: Problems) -> Jobs:
@@ -75,6 +78,7 @@ def _entry(position: int, entry: object, shared: dict[str, Values] | None, probl
         problems.add(path, f"a job must be a mapping, not {describe(entry)}", "begin it with '- name:'")
         return None
     name, command = entry.get("name"), entry.get("command")
+    has_options = False
     if not isinstance(name, str):
         if name is None and not misspelt("name", entry):
             problems.add(path, f"job {position + 1} has no name", "every job needs 'name' and 'command'")
@@ -82,8 +86,7 @@ def _entry(position: int, entry: object, shared: dict[str, Values] | None, probl
     if not entry.keys() <= _HARMLESS:
         check_keys(entry, JOB_KEYS, REFUSED_JOB, path, f"in job {_label(name, position)}", problems)
         note_ignored(entry, IGNORED_JOB, path, problems)
-    if "description" in entry:
-        text(entry["description"], "description", (*path, "description"), problems)
+        has_options = not OPTION_KEYS.isdisjoint(entry)
     if not isinstance(command, str):
         if command is None and not misspelt("command", entry):
             hint = "every job needs 'name' and 'command'"
@@ -99,7 +102,7 @@ def _entry(position: int, entry: object, shared: dict[str, Values] | None, probl
     if shared and planned is ONE and "{" in name:
         _note_left_over(name, shared, path, problems)
     # A missing command is reported above; the job still exists for those that depend on it.
-    return _Entry(path, entry, name, command or ":", planned)
+    return _Entry(path, entry, name, command or ":", planned, has_options)
 
 
 def _label(name: str | None, position: int) -> str:
@@ -145,13 +148,14 @@ def _expand_entry(position: int, entry: _Entry, resources: dict[str, int], jobs:
     regexes = _rows(fields, "depends_on_regexes", grid, path, problems)
     commands = _column(grid.fill(entry.command), size)
     asked = _resources(fields, grid, path, resources, problems)
+    options = _options(entry, grid, jobs, problems)
     priority, cancel = _priority(fields, path, problems), _cancel(fields, path, problems)
     said = _names(entry, grid, problems)
     if size > 1 and len(set(names)) < size:
         keys = list(said.rows) if said is not None else []
         rows = [depends_on, regexes, *(said.rows.values() if said is not None else ())]
-        names, commands, asked, (depends_on, regexes, *others) = _collapse(
-            entry, names, commands, asked, rows, problems
+        names, commands, asked, options, (depends_on, regexes, *others) = _collapse(
+            entry, names, commands, asked, options, rows, problems
         )
         said = None if said is None else said._replace(rows=dict(zip(keys, others, strict=True)))
         size = len(names)
@@ -165,7 +169,7 @@ def _expand_entry(position: int, entry: _Entry, resources: dict[str, int], jobs:
     jobs.resources += asked
     jobs.priorities += repeat(priority, size)
     jobs.cancels += repeat(cancel, size)
-    jobs.options += repeat(0, size)
+    jobs.options += options
     jobs.families.append(Family(position, entry.name, start, size, depends_on, regexes, said))
 
 
@@ -190,7 +194,7 @@ def _append_one(position: int, entry: _Entry, resources: dict[str, int], jobs: J
     jobs.resources.append(resource)
     jobs.priorities.append(_priority(fields, path, problems))
     jobs.cancels.append(_cancel(fields, path, problems))
-    jobs.options.append(0)
+    jobs.options.append(_options(entry, NO_GRID, jobs, problems)[0] if entry.has_options else 0)
     said = None
     if not _KEYS.isdisjoint(fields) or "${" in entry.command or _SCRIPT in fields:
         rows: dict[str, Rows] = {key: jobs.row(fields[key], key, path, problems) for key in KEYS if key in fields}
@@ -210,6 +214,14 @@ def _said(rows: dict[str, Rows], entry: _Entry) -> Names | None:
     script = entry.fields.get(_SCRIPT)
     tokens = may_have_tokens(entry.command) or (isinstance(script, str) and may_have_tokens(script))
     return Names(rows, tokens) if tokens or any(rows.values()) else None
+
+
+def _options(entry: _Entry, grid: Grid, jobs: Jobs, problems: Problems) -> list[int]:
+    """The numbers of the options of all instances."""
+    if not entry.has_options:
+        return [0] * grid.size
+    said = read_options(entry.fields, grid, entry.path, problems)
+    return list(map(jobs.intern, said)) if isinstance(said, list) else [jobs.intern(said)] * grid.size
 
 
 def _priority(fields: dict[str, object], path: Path, problems: Problems) -> int:
@@ -275,9 +287,10 @@ def _collapse(
     names: list[str],
     commands: list[str],
     resources: list[int],
+    options: list[int],
     rows: list[Rows],
     problems: Problems,
-) -> tuple[list[str], list[str], list[int], list[Rows]]:
+) -> tuple[list[str], list[str], list[int], list[int], list[Rows]]:
     """One job for instances of one name, waiting for all that they wait for (and with all other ``rows`` of theirs).
 
     A template whose name lacks a parameter is how Torc's examples write a job that collects a sweep.
@@ -286,8 +299,9 @@ def _collapse(
     united: list[dict[str, dict[str, None]]] = [{} for _ in rows]
     for k, name in enumerate(names):
         was = first.setdefault(name, k)
-        if (commands[was], resources[was]) != (commands[k], resources[k]):
+        if (commands[was], resources[was], options[was]) != (commands[k], resources[k], options[k]):
             what = "commands" if commands[was] != commands[k] else "resource requirements"
+            what = what if (commands[was], resources[was]) != (commands[k], resources[k]) else "options"
             message = f"job {quote(entry.name)} makes {quote(name)} several times, with different {what}"
             unnamed = [p for p in entry.plan.values if f"{{{p}" not in entry.name]
             hint = f"put {', '.join('{' + p + '}' for p in unnamed)} into the name" if unnamed else None
@@ -300,6 +314,7 @@ def _collapse(
         list(first),
         [commands[k] for k in kept],
         [resources[k] for k in kept],
+        [options[k] for k in kept],
         [[tuple(into.get(name, ())) for name in first] for into in united],
     )
 

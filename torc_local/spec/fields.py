@@ -8,21 +8,17 @@ from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 from torc_local.spec.wording import describe, did_you_mean, quote
 
-_ENVIRONMENT = "set variables in the command: NAME=value program"
 _REPAIR = "failed jobs are tried again by the next run"
 
 #: Keys that would change what runs: refused unless empty, with what to do instead.
 REFUSED_WORKFLOW = {
     "failure_handlers": _REPAIR,
     "actions": "put their commands into jobs",
-    "env": _ENVIRONMENT,
     "dynamic_jobs": "write all jobs into the file",
     "use_pending_failed": _REPAIR,
 }
 REFUSED_JOB = {
     "failure_handler": _REPAIR,
-    "invocation_script": "begin the command with the script",
-    "env": _ENVIRONMENT,
     "stdio": "redirect the output in the command",
 }
 
@@ -38,21 +34,21 @@ IGNORED_WORKFLOW = {
     "compute_node_ignore_workflow_completion": True,
     "compute_node_wait_for_healthy_database_minutes": True,
     "compute_node_min_time_for_new_jobs_seconds": True,
-    "submission_directory": False,
 }
-IGNORED_JOB = {"scheduler": True, "supports_termination": False, "description": False}
+IGNORED_JOB = {"scheduler": True}
 
 WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
-    | {"jobs_sort_method", "execution_config", "files", "user_data"}
+    | {"jobs_sort_method", "execution_config", "files", "user_data", "env", "submission_directory"}
     | REFUSED_WORKFLOW.keys()
     | IGNORED_WORKFLOW.keys()
 )
 JOB_KEYS = frozenset(
     {"name", "command", "depends_on", "depends_on_regexes", "parameters", "parameter_mode", "use_parameters"}
-    | {"resource_requirements", "priority", "cancel_on_blocking_job_failure"}
+    | {"resource_requirements", "priority", "cancel_on_blocking_job_failure", "description"}
     | {f"{way}_{what}" for way in ("input", "output") for what in ("files", "user_data")}
     | {f"{way}_{what}_regexes" for way in ("input", "output") for what in ("file", "user_data")}
+    | {"invocation_script", "env", "supports_termination"}
     | REFUSED_JOB.keys()
     | IGNORED_JOB.keys()
 )

@@ -6,11 +6,16 @@ Stored as one row for all jobs that say the same (table ``job_options``), as JSO
 import json
 from typing import NamedTuple
 
+from torc_local.spec.freezing import frozen
+
 
 class Options(NamedTuple):
     """The options of a job after expansion; the defaults are what a job that says nothing gets."""
 
     invocation_script: str | None = None  # goes before the command, in the same line of bash (Torc)
+    env: tuple[tuple[str, str], ...] = ()  # names and values, sorted; they win over the workflow's
+    supports_termination: bool = False  # it does something sensible when it is asked to end (TERM)
+    description: str | None = None
 
 
 NONE = Options()
@@ -24,4 +29,4 @@ def dumps(options: Options) -> str:
 
 def loads(text: str) -> Options:
     """From the JSON that ``dumps`` makes."""
-    return Options(**json.loads(text))
+    return Options(**frozen(json.loads(text)))

@@ -3,6 +3,8 @@
 import json
 from typing import NamedTuple
 
+from torc_local.spec.freezing import frozen
+
 
 class Settings(NamedTuple):
     """Settings of a workflow; the defaults are what a file that says nothing gets."""
@@ -16,6 +18,8 @@ class Settings(NamedTuple):
     termination_signal: str = "SIGTERM"  # what asks jobs to end
     sigterm_lead_seconds: int = 30  # between asking a job to end and ending it
     sigkill_headroom_seconds: int = 60  # between ending jobs and the end of a run with a time limit
+    env: tuple[tuple[str, str], ...] = ()  # names and values for all jobs, sorted
+    submission_directory: str | None = None  # None: where the workflow was made
 
 
 def dumps(settings: Settings) -> str:
@@ -26,4 +30,4 @@ def dumps(settings: Settings) -> str:
 
 def loads(text: str) -> Settings:
     """From the JSON that ``dumps`` makes."""
-    return Settings(**json.loads(text))
+    return Settings(**frozen(json.loads(text)))

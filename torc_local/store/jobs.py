@@ -91,6 +91,18 @@ def standing(db: Database, workflow_id: int) -> Standing:
     return _STANDING.one(db, (workflow_id,))
 
 
+class _Said(NamedTuple):
+    options: str
+
+
+_SAID = statement("job_options_get", "SELECT options FROM job_options WHERE id = ?", _Said._make, hot=True)
+
+
+def options(db: Database, options_id: int) -> str:
+    """What jobs with these options say, as JSON (spec/options.py)."""
+    return _SAID.one(db, (options_id,)).options
+
+
 _READY = statement(
     "job_ready_ids",
     "SELECT id FROM job WHERE workflow_id = ? AND status = 'ready'"

@@ -1,0 +1,35 @@
+"""What jobs and workflows say beyond their columns, from the database back to values of ``spec``."""
+
+from torc_local.spec import options, settings
+from torc_local.spec.options import NONE, Options
+from torc_local.spec.settings import Settings
+from torc_local.store import jobs, workflows
+from torc_local.store.database import Database
+
+__all__ = ["NONE", "Options", "OptionsOf", "Settings", "settings_of"]
+
+#: Options remembered by one process; beyond it, all are forgotten and read again.
+_MOST = 10_000
+
+
+class OptionsOf:
+    """Looks options up once each: jobs that say the same share them, and they never change."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: dict[int, Options] = {}
+
+    def __call__(self, options_id: int) -> Options:
+        """The options with this id; not inside a transaction of others."""
+        found = self._known.get(options_id)
+        if found is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            found = self._known[options_id] = options.loads(jobs.options(self._db, options_id))
+        return found
+
+
+def settings_of(db: Database, workflow_id: int) -> Settings:
+    """The settings of a workflow; the defaults when it is gone."""
+    workflow = workflows.get(db, workflow_id)
+    return Settings() if workflow is None else settings.loads(workflow.settings)
