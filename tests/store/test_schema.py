@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.workflows import Stage, spec_of
 from torc_local.ground.states import CLAIMED, ENDED, FINISHED, MOVES, RETRIABLE, JobStatus
-from torc_local.store import invariants, opening
+from torc_local.store import invariants, opening, salvage
 
 
 @pytest.fixture
@@ -145,3 +145,10 @@ def test_a_damage_is_noticed_by_its_invariant_and_by_no_other(tmp_path, name):
         raw(db, damage)
         at_rest = name == "nothing_claimed_at_rest"  # it is: the runner is still open
         assert {violation.invariant for violation in invariants.violations(db, at_rest=at_rest)} == {name} | others
+
+
+def test_every_table_is_copied_when_a_database_is_salvaged(db):
+    """Left out is what is made anew: by us (meta, move), from the jobs (ended), by the next run (held_gpu)."""
+    tables = {name for (name,) in db.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    made_anew = {"meta", "move", "ended", "held_gpu"}
+    assert {name for name in tables if not name.startswith("sqlite_")} == made_anew | salvage.TABLES.keys()

@@ -19,6 +19,7 @@ TABLES = {
     "run": ("workflow_id", "run_id"),
     "job_count": ("workflow_id", "status"),
     "resource_requirements": ("id",),
+    "job_options": ("id",),
     "job": ("id",),
     "gate": ("id",),
     "dependency": ("before_id", "after_id"),
