@@ -73,10 +73,10 @@ class Place:
         with closing(sqlite3.connect(self.root / "torc_output" / "torc.db")) as connection:
             return connection.execute(sql).fetchall()
 
-    def wait_for(self, name: str, seconds: float = 30) -> None:
-        """Wait until a job has made a file."""
+    def wait_for(self, name: str, seconds: float = 30, *, filled: bool = False) -> None:
+        """Wait until a job has made a file, and, if asked to, has written something into it."""
         until = time.monotonic() + seconds
-        while not (self.root / name).exists():
+        while not (self.text(name) if filled else (self.root / name).exists()):
             assert time.monotonic() < until, f"{name} did not appear"
             time.sleep(0.01)
 

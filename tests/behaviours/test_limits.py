@@ -221,7 +221,7 @@ def test_limits_hold_while_another_program_locks_the_database(programs):
         (programs.root / "locked").touch()
         time.sleep(0.5)  # by then the runner waits; if it does not, the test only shows less
         (programs.root / "go").touch()
-        programs.wait_for("pid")
+        programs.wait_for("pid", filled=True)
         until = time.monotonic() + 30
         while lives(programs.text("pid")):
             assert time.monotonic() < until, "nobody ended it"
