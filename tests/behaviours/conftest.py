@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +64,16 @@ class Place:
         items: list[dict[str, Any]] = self.call("results", "--all-runs", "-f", "json").json["items"]
         return items
 
+    def exists(self) -> bool:
+        """Whether there is a database to ask."""
+        return (self.root / "torc_output" / "torc.db").exists()
+
+    def events(self, kind: str) -> list[str]:
+        """The messages of one kind of event, in their order."""
+        return [
+            str(row[0]) for row in self.rows(f"SELECT message FROM v_events WHERE type = '{kind}' ORDER BY event_id")
+        ]
+
     def text(self, name: str) -> str:
         """The content of a file that jobs wrote; empty when there is none."""
         path = self.root / name
@@ -72,6 +83,13 @@ class Place:
         """What a query of the database returns."""
         with closing(sqlite3.connect(self.root / "torc_output" / "torc.db")) as connection:
             return connection.execute(sql).fetchall()
+
+    def wait_until(self, holds: Callable[[], object], seconds: float = 30) -> None:
+        """Wait until something holds."""
+        until = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < until, "it did not come to hold"
+            time.sleep(0.05)
 
     def wait_for(self, name: str, seconds: float = 30, *, filled: bool = False) -> None:
         """Wait until a job has made a file, and, if asked to, has written something into it."""

@@ -30,6 +30,17 @@ def names(claims):
     return [claim.name for claim in claims]
 
 
+def test_what_is_given_back_can_be_claimed_in_the_same_turn(db):
+    """By another slot of the same runner: it would not notice later, for it does not see its own commits."""
+    stage = Stage(db, independent(3))
+    stage.begin()
+    me = stage.runner()
+    claims = stage.claim(me, 3)
+    done = turn(db, me, Wish(give_back=[claim.id for claim in claims[1:]], slots=1, per_slot=lambda _: 2), at=NOW)
+    assert [names(batch) for batch, _ in done.batches] == [["j001", "j002"]]
+    assert stage.counts() == {"pending": 3}
+
+
 def test_jobs_are_claimed_in_the_order_of_the_file_and_by_one_runner_only(stage):
     first, second = stage.runner(), stage.runner()
     assert names(stage.claim(first, 4)) == ["j000", "j001", "j002", "j003"]

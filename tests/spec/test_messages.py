@@ -99,7 +99,7 @@ def test_a_required_key_is_missed(only, missing):
 
 @pytest.mark.parametrize("empty", ["null", "[]", "{}", "''", "~"])
 def test_an_unsupported_key_without_content_is_fine(read, jobs, empty):
-    assert read(jobs(f"name: a, failure_handler: {empty}")).jobs[0].name == "a"
+    assert read(jobs(f"name: a, stdio: {empty}")).jobs[0].name == "a"
 
 
 def test_harmless_keys_are_noted_once_each(read):

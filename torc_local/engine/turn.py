@@ -8,17 +8,28 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from torc_local.engine import fit
+from torc_local.engine.failing import (
+    OF_RECOVERIES,
+    RECOVERED,
+    RECOVERY_CANCELED,
+    UNRECOVERED,
+    Judge,
+    Next,
+    status_after_recovery,
+)
 from torc_local.engine.needs import Seen
 from torc_local.ground import clock, faults
 from torc_local.ground.errors import TorcLocalError
 from torc_local.ground.states import JobStatus
-from torc_local.store import events, gpus, io, jobs, runners, unblocking, workflows
+from torc_local.store import events, failing, gpus, io, jobs, runners, unblocking, workflows
 from torc_local.store.database import Database
 from torc_local.store.jobs import Claim, Mark, Result, Shape
 from torc_local.store.runners import Held, Metrics
 
 #: Status of an attempt that ended because we were told to stop: its job is ready again, not terminated.
 INTERRUPTED = "interrupted"
+
+_NOT_DONE = OF_RECOVERIES | {INTERRUPTED}
 
 
 class Fenced(TorcLocalError):  # noqa: N818 - named after what happened to the runner
@@ -39,6 +50,7 @@ class Me(NamedTuple):
     counts: fit.Counts = fit.EVERYTHING
     gpus: tuple[str, ...] | None = None
     ends_at: float | None = None  # when jobs must be over (monotonic), as far as they say how long they take
+    judge: Judge | None = None  # of what failed; None: it has failed
 
 
 def _one(_ready: int) -> int:
@@ -48,7 +60,7 @@ def _one(_ready: int) -> int:
 class Wish(NamedTuple):
     """What a runner wants from this turn."""
 
-    results: Sequence[Result] = ()  # status may be INTERRUPTED
+    results: Sequence[Result] = ()  # status may be INTERRUPTED, or one of OF_RECOVERIES
     marked: frozenset[int] = frozenset()  # those of the results that were marked running
     marks: Sequence[Mark] = ()  # jobs that turned out long
     give_back: Sequence[int] = ()  # claims that will not be started
@@ -97,6 +109,10 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
             moves.update({JobStatus.PENDING: -n, JobStatus.READY: n})
         if wish.free_gpus:
             gpus.give_back(db, me.node_id, me.runner_id, wish.free_gpus)
+        if moves[JobStatus.READY] > 0:
+            # What came back may be claimed at once: our own commit will not tell us that there is something.
+            workflows.add_counts(db, me.workflow_id, moves)
+            moves.clear()
         batches, taken = _claim(db, me, wish) if wish.slots else ([], [])
         claimed = sum(len(batch) for batch, _ in batches)
         if claimed:
@@ -110,30 +126,104 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
 def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) -> int:
     if not wish.results:
         return 0
-    stopped = [result for result in wish.results if result.status == INTERRUPTED]
-    done = [result for result in wish.results if result.status != INTERRUPTED] if stopped else wish.results
+    others = [result for result in wish.results if result.status in _NOT_DONE]
+    done = [result for result in wish.results if result.status not in _NOT_DONE] if others else wish.results
+    bad = [result for result in done if result.status != "completed"]
+    again: list[Result] = []
+    if bad and me.judge is not None:
+        done, again = _judge(db, me, me.judge, done, at)
     ours = jobs.settle(db, done)
     if len(ours) < len(done):
         done = [result for result in done if result.job_id in ours]
-    back = jobs.settle_to_ready(db, stopped) if stopped else set()
-    again = [result._replace(status="terminated") for result in stopped if result.job_id in back]
-    jobs.insert_attempts(db, [*done, *again])
+    if others:
+        again += _interrupt(db, [result for result in others if result.status == INTERRUPTED])
+    jobs.insert_attempts(db, [*map(_as_attempt, done), *again] if bad or again else done)
     bad = [result for result in done if result.status != "completed"]
     good = done if not bad else [result for result in done if result.status == "completed"]
     if wish.seen is not None:
         _note(db, wish.seen, {result.job_id for result in good})
     jobs.queue_ended(db, me.workflow_id, [result.job_id for result in good], failed=False)
-    jobs.queue_ended(db, me.workflow_id, [result.job_id for result in bad], failed=True)
+    # What waits for a job in doubt goes on waiting.
+    ended_badly = [result.job_id for result in bad if result.status != JobStatus.PENDING_FAILED]
+    jobs.queue_ended(db, me.workflow_id, ended_badly, failed=True)
     for result in bad:
         kind, why = f"job_{result.status}", result.reason or ""
         events.record(db, me.workflow_id, at=at, kind=kind, job_id=result.job_id, message=why)
-    from_running = [result.job_id for result in [*done, *again] if result.job_id in wish.marked] if wish.marked else []
+    recovered = _leave_recoveries(db, me, others, moves, at) if others else []
+    settled = [*done, *again, *recovered]
+    from_running = [result.job_id for result in settled if result.job_id in wish.marked] if wish.marked else []
     jobs.forget_running(db, from_running)
     moves[JobStatus.RUNNING] -= len(from_running)
-    moves[JobStatus.PENDING] -= len(done) + len(again) - len(from_running)
+    moves[JobStatus.PENDING] -= len(settled) - len(from_running)
     moves.update(result.status for result in done)
     moves[JobStatus.READY] += len(again)
-    return len(done) + len(again)
+    return len(settled)
+
+
+def _as_attempt(result: Result) -> Result:
+    """A job may be in doubt; its attempt has failed."""
+    return result._replace(status="failed") if result.status == JobStatus.PENDING_FAILED else result
+
+
+def _interrupt(db: Database, stopped: list[Result]) -> list[Result]:
+    """Put jobs back to ready that we stopped; their attempts."""
+    back = jobs.settle_to_ready(db, stopped)
+    return [result._replace(status="terminated") for result in stopped if result.job_id in back]
+
+
+def _judge(db: Database, me: Me, judge: Judge, done: Sequence[Result], at: float) -> tuple[list[Result], list[Result]]:
+    """Those that have ended, with the state that they end in; and the attempts of those that are tried again."""
+    ended: list[Result] = []
+    to_retry: list[Result] = []
+    to_recover: list[Result] = []
+    said: dict[int, str] = {}
+    for result in done:
+        if result.status != "failed":
+            ended.append(result)
+            continue
+        verdict = judge.judge(db, result)
+        if verdict.what is Next.IN_DOUBT:
+            ended.append(result._replace(status=JobStatus.PENDING_FAILED.value))
+        elif verdict.what is Next.FAILED:
+            ended.append(result._replace(reason=f"{result.reason}{verdict.said}"))
+        else:
+            (to_retry if verdict.what is Next.RETRY else to_recover).append(result)
+            said[result.job_id] = verdict.said
+    retried, recovering = jobs.settle_to_ready(db, to_retry), jobs.settle_to_recovery(db, to_recover)
+    again = [result for result in to_retry if result.job_id in retried]
+    for result in again:
+        message = f"{result.reason}; {said[result.job_id]} follows"
+        events.record(db, me.workflow_id, at=at, kind="job_retried", job_id=result.job_id, message=message)
+    for result in to_recover:
+        if result.job_id in recovering:
+            again.append(result)
+            message = f"{result.reason}; its recovery script comes before {said[result.job_id]}"
+            events.record(db, me.workflow_id, at=at, kind="job_recovering", job_id=result.job_id, message=message)
+    return ended, again
+
+
+def _leave_recoveries(db: Database, me: Me, others: list[Result], moves: Counter[str], at: float) -> list[Result]:
+    """Record how recovery scripts ended, and move their jobs on; those that were still ours."""
+    found = []
+    for result in others:
+        if result.status not in OF_RECOVERIES:
+            continue
+        after, next_attempt, once_more = status_after_recovery(result.status)
+        if not failing.leave_recovery(db, result, after, next_attempt=next_attempt, again=once_more):
+            continue
+        found.append(result)
+        moves[after] += 1
+        why = "its recovery script has ended"
+        if result.status == UNRECOVERED:
+            why = f"its recovery script failed: {result.reason}"
+            failing.explain(db, result.job_id, result.attempt_id, f"; {why}")
+        kind = "job_retried" if next_attempt else f"job_{after}"
+        if not once_more:
+            events.record(db, me.workflow_id, at=at, kind=kind, job_id=result.job_id, message=why)
+    failing.insert_recoveries(db, [result for result in found if result.status in (RECOVERED, UNRECOVERED)])
+    ended = [result.job_id for result in found if result.status in (UNRECOVERED, RECOVERY_CANCELED)]
+    jobs.queue_ended(db, me.workflow_id, ended, failed=True)
+    return found
 
 
 def _note(db: Database, seen: Seen, completed: set[int]) -> None:

@@ -1,4 +1,4 @@
-"""What jobs read and write: the bits of the column ``job.io``, and the form in which user data is kept."""
+"""What a runner looks up for a job: the bits of the column ``job.io``; and the form in which user data is kept."""
 
 import json
 
@@ -8,6 +8,8 @@ FILES = 1
 TOKENS = 2
 #: It reads user data: which version it got is noted when it starts.
 USER_DATA = 4
+#: Its last attempt failed, and a recovery script must run before the next one: that comes first when it is claimed.
+RECOVERY = 8
 
 #: The largest user data, as JSON. It goes into commands and through the database; what is larger belongs into a file.
 MOST_USER_DATA_BYTES = 1 << 20

@@ -21,7 +21,7 @@ class JobStatus(StrEnum):
     CANCELED = "canceled"  # never ran because something before it did not succeed, or canceled by a person
     TERMINATED = "terminated"  # ended by us before it was done
     DISABLED = "disabled"  # kept, never run
-    PENDING_FAILED = "pending_failed"  # failed, waiting for a person to decide
+    PENDING_FAILED = "pending_failed"  # failed, waiting for a person to decide; what comes after it stays blocked
 
 
 #: States a job leaves only by a restart (Torc: "complete").
@@ -31,7 +31,7 @@ ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TE
 FINISHED = (*ENDED, JobStatus.DISABLED)
 
 #: Unsuccessful states: a new run tries these again, with everything after them.
-RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED)
+RETRIABLE = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 
 #: States in which a runner holds the job.
 CLAIMED = (JobStatus.PENDING, JobStatus.RUNNING)
@@ -52,20 +52,25 @@ MOVES: frozenset[tuple[JobStatus, JobStatus]] = frozenset(
         (_S.RUNNING, _S.READY),  # reclaimed, or stopped to run again later
         (_S.PENDING, _S.RUNNING),
         *((claimed, ended) for claimed in CLAIMED for ended in (*ENDED, _S.PENDING_FAILED)),
-        *((ended, _S.UNINITIALIZED) for ended in ENDED),  # a restart
+        *((ended, _S.UNINITIALIZED) for ended in (*ENDED, _S.PENDING_FAILED)),  # a restart
         (_S.READY, _S.UNINITIALIZED),  # a restart puts back something that it had waited for
     }
 )
 
 
 def finished_jobs(counts: Mapping[str, int]) -> int:
-    """How many of the jobs counted by status need no more work: they have ended, or are never run."""
-    return sum(jobs for status, jobs in counts.items() if status in FINISHED)
+    """How many of the jobs counted by status need no more work: they have ended, are never run, or are in doubt."""
+    return sum(jobs for status, jobs in counts.items() if status in FINISHED or status == JobStatus.PENDING_FAILED)
 
 
 def unfinished_jobs(counts: Mapping[str, int]) -> int:
-    """How many of the jobs counted by status still need something."""
-    return sum(jobs for status, jobs in counts.items() if status not in FINISHED)
+    """How many of the jobs counted by status still need something of a run.
+
+    A job in doubt (pending_failed) needs a person, and so does what is blocked when nothing else is left.
+    """
+    in_doubt = counts.get(JobStatus.PENDING_FAILED, 0)
+    left = sum(jobs for status, jobs in counts.items() if status not in FINISHED) - in_doubt
+    return 0 if in_doubt and left == counts.get(JobStatus.BLOCKED, 0) else left
 
 
 def all_succeeded(counts: Mapping[str, int]) -> bool:

@@ -29,12 +29,14 @@ from typing import NamedTuple
 
 from torc_local.engine import limits, needs
 from torc_local.engine.batch import BatchPolicy
+from torc_local.engine.failing import Judge
 from torc_local.engine.fit import Counts
 from torc_local.engine.limits import Rules
-from torc_local.engine.options import OptionsOf, settings_of
+from torc_local.engine.options import OptionsOf, Settings, settings_of
 from torc_local.engine.turn import INTERRUPTED, Batch, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
+from torc_local.ground.io import RECOVERY
 from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
 from torc_local.process import backlog, orphans, peers, segments, spawn
 from torc_local.process.backlog import Backlog
@@ -48,9 +50,12 @@ from torc_local.process.queue_only import QueueOnly
 from torc_local.process.room import NoRoom
 from torc_local.process.slots import Slots
 from torc_local.process.time_limit import TimeLimit
-from torc_local.store import events, gpus, jobs, runners, workflows
+from torc_local.store import events, gpus, jobs, runners, unblocking, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 from torc_local.store.opening import translated
+
+#: States in which nobody runs anything, and nothing else may become ready.
+_AT_REST = {*FINISHED, JobStatus.READY, JobStatus.BLOCKED, JobStatus.PENDING_FAILED}
 
 #: How often a runner that has nothing to say shows that it lives.
 BEAT_S = 5.0
@@ -92,10 +97,13 @@ class Runner:
         self._db = db
         self._setup = setup
         self._place = segments.directory(setup.output_dir)
-        self._me = _register(db, setup)
+        said = settings_of(db, setup.workflow_id)
+        self._options_of = OptionsOf(db)
+        self._judge = Judge(said, self._options_of)
+        self._me = _register(db, setup)._replace(judge=self._judge if self._judge.is_needed else None)
         self._inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
         hands = QueueOnly if setup.queue_only else Slots
-        self._slots = hands(self._me, setup.slots, self._spawner(), self._open_segment)
+        self._slots = hands(self._me, setup.slots, self._spawner(said), self._open_segment)
         self._enforcer = self._limit()
         self._policy = BatchPolicy(setup.most_at_once)
         self._metrics = RunnerMetrics(db.stats)
@@ -312,11 +320,15 @@ class Runner:
     def _look_up(self, batches: list[Batch]) -> list[Batch]:
         """The batches with commands filled in; what their jobs need is known to the slots."""
         asked = [claim for batch, _ in batches for claim in batch if claim.io]
+        self._slots.recoveries = {}
         if not asked:
             return batches
-        found = needs.look_up(self._db, self._me.workflow_id, asked)
+        # A recovery script needs nothing of what its job reads and writes.
+        scripts = [claim for claim in asked if claim.io & RECOVERY]
+        self._slots.recoveries = {claim.id: self._judge.recovery(self._db, claim) for claim in scripts}
+        found = needs.look_up(self._db, self._me.workflow_id, [claim for claim in asked if not claim.io & RECOVERY])
         self._slots.needs.update(found)
-        return [([found[claim.id].claim if claim.io else claim for claim in batch], held) for batch, held in batches]
+        return [([found[c.id].claim if c.id in found else c for c in batch], held) for batch, held in batches]
 
     def _recovered(self, waited_s: float) -> None:
         self._seen_version = -1  # we have not looked at what there is for a while
@@ -329,13 +341,16 @@ class Runner:
         version = self._db.data_version
         if version == self._counted_version:
             return False
-        counts = workflows.counts(self._db, self._me.workflow_id)
-        if not unfinished_jobs(counts):
+        # One moment: what a job in doubt blocks looks finished while the coordinator lets something else go on.
+        with self._db.read():
+            counts = workflows.counts(self._db, self._me.workflow_id)
+            going_on = bool(counts.get(JobStatus.BLOCKED)) and unblocking.waiting(self._db, self._me.workflow_id)
+        if not unfinished_jobs(counts) and not going_on:
             return True
         if jobs.standing(self._db, self._me.workflow_id).run_id != self._me.run_id:
             return True  # our run was closed, and the next one has begun without us
         self._counted_version = version
-        if not self._me.by_resources or set(counts) - {*FINISHED, JobStatus.READY, JobStatus.BLOCKED}:
+        if not self._me.by_resources or set(counts) - _AT_REST:
             return False
         # Only ready and blocked jobs are left, nobody runs anything, and what is ready did not fit an empty node.
         return stuck(self._db, self._me)
@@ -353,7 +368,7 @@ class Runner:
 
     # -- what the slots need --------------------------------------------------------------------------------------
 
-    def _spawner(self) -> spawn.Spawner:
+    def _spawner(self, said: Settings) -> spawn.Spawner:
         return spawn.Spawner(
             workflow_id=self._me.workflow_id,
             run_id=self._me.run_id,
@@ -361,8 +376,8 @@ class Runner:
             db_path=self._setup.db_path,
             token=self._setup.token,
             output_dir=self._setup.output_dir,
-            settings=settings_of(self._db, self._me.workflow_id),
-            options_of=OptionsOf(self._db),
+            settings=said,
+            options_of=self._options_of,
             to_default=self._inbox.not_for_jobs,
             gpu_variables=self._setup.devices.variables,
             gives_gpus=bool(self._me.gpus) and gpus.are_asked_for(self._db, self._me.workflow_id),

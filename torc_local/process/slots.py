@@ -15,6 +15,13 @@ from resource import struct_rusage
 from typing import NamedTuple
 
 from torc_local.engine import fit
+from torc_local.engine.failing import (
+    RECOVERED,
+    RECOVERY_CANCELED,
+    RECOVERY_INTERRUPTED,
+    UNRECOVERED,
+    Recovery,
+)
 from torc_local.engine.needs import Need, Seen
 from torc_local.engine.turn import INTERRUPTED, Me
 from torc_local.ground import clock, faults
@@ -113,6 +120,7 @@ class Slots:
         self.ending: str | None = None  # set when jobs are being ended by us: the status of their attempts
         self.ended = 0  # children so far
         self.needs: dict[int, Need] = {}  # of the jobs that read or write files or user data
+        self.recoveries: dict[int, Recovery] = {}  # scripts to run instead of commands, of what was claimed last
         self.seen = Seen.nothing()  # what those that completed read and wrote, until it is on record
         self._breaches: Mapping[int, Breach] = {}  # of jobs that are being ended for a limit, by pid
         self._suspicion: Callable[[int, int], str] | None = None  # of a job that others killed
@@ -170,7 +178,8 @@ class Slots:
 
     def assign(self, slot: Slot, claims: Sequence[Claim], held: Held, gpus: tuple[str, ...] = ()) -> None:
         """Give a free slot its next batch, and start the first job of it."""
-        slot.queue.extend([self._spawner.prepare(claim, gpus) for claim in claims])
+        scripts = self.recoveries
+        slot.queue.extend([self._spawner.prepare(claim, gpus, scripts.get(claim.id)) for claim in claims])
         slot.batch_began = clock.monotonic()
         slot.held = held
         slot.gpus = gpus
@@ -339,6 +348,8 @@ class Slots:
             elif return_code in _KILLED and one.ending is None and self._suspicion is not None:
                 peak = one.usage.ru_maxrss * 1024
                 reason = f"{reason}{self._suspicion(claim.resource_requirements_id, peak)}"
+            if claim.io and one.task.is_recovery:
+                status, reason = _recovered(return_code, one.ending, one.breach, reason)
             usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
             results.append(
                 Result(
@@ -426,6 +437,17 @@ def _verdict(return_code: int, ending: str | None) -> tuple[str, str | None]:
     if return_code == 126:  # noqa: PLR2004 - POSIX: found, cannot be executed
         return "failed", "exit 126: command cannot be executed"
     return "failed", f"exit {return_code}"
+
+
+def _recovered(
+    return_code: int, ending: str | None, breach: Breach | None, reason: str | None
+) -> tuple[str, str | None]:
+    """The same for a recovery script."""
+    if return_code == 0:
+        return RECOVERED, None
+    if ending is None or breach is not None:
+        return UNRECOVERED, reason
+    return (RECOVERY_INTERRUPTED if ending == INTERRUPTED else RECOVERY_CANCELED), reason
 
 
 def _signal_name(number: int) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.engine.failing import Recovery
 from torc_local.engine.options import NONE, Options, Settings
 from torc_local.ground import private
 from torc_local.ground.errors import StateError
+from torc_local.ground.io import RECOVERY
 from torc_local.process.command import LONGEST_ARGUMENT, Argv, Interpreter, changes_meaning
 from torc_local.process.room import NO_ROOM, NoRoom
 from torc_local.process.segments import Segment
@@ -35,6 +37,16 @@ class Task(NamedTuple):
     argv: Argv
     environment: dict[bytes, bytes]  # what differs from job to job
     script: Path | None  # the file that holds its command, to be removed after it
+
+    @property
+    def is_recovery(self) -> bool:
+        """Whether it is a recovery script and not the job's command."""
+        return bool(self.claim.io & RECOVERY)
+
+    @property
+    def is_peculiar(self) -> bool:
+        """Whether its environment has variables that others do not have."""
+        return bool(self.options.env) or self.is_recovery
 
     @property
     def token(self) -> bytes:
@@ -93,10 +105,11 @@ class Spawner:
         os.dup2(null, 0)
         os.close(null)
 
-    def prepare(self, claim: Claim, gpus: Sequence[str] = ()) -> Task:
+    def prepare(self, claim: Claim, gpus: Sequence[str] = (), recovery: Recovery | None = None) -> Task:
         """Work out what to execute for a job; writes a file when its command is too long for an argument.
 
         Once ``gpus`` were given to any job, those that get none are told so: they would take those of others.
+        ``recovery`` is executed instead of the command, by bash.
         """
         environment = {
             b"TORC_JOB_ID": b"%d" % claim.id,
@@ -116,6 +129,9 @@ class Spawner:
             only_bash = changes_meaning(dict(options.env))
             if options.invocation_script is not None:
                 command = f"{options.invocation_script} {command}"
+        if recovery is not None:
+            command, only_bash = recovery.script, True
+            environment[b"TORC_RETURN_CODE"] = b"%d" % recovery.return_code
         if len(command) > LONGEST_ARGUMENT // 4 and len(command.encode()) > LONGEST_ARGUMENT:
             script = self._write_script(claim, command)
             return Task(claim, options, command, self._interpreter.script(script), environment, script)
@@ -129,7 +145,7 @@ class Spawner:
         error here: bash says so, and its exit status (126, 127) is the job's.
         """
         environment = self._environment
-        if task.options.env:
+        if task.is_peculiar:
             environment = environment.copy()  # the next job must not get them, too
         environment.update(task.environment)
         try:

@@ -9,7 +9,7 @@ from torc_local.store.database import Database
 from torc_local.store.reading import AttemptRow, JobDetails, JobRow, Neighbour
 
 #: States that ``--failed`` means: jobs that ran, or were to run, and did not succeed by themselves.
-UNSUCCESSFUL = (JobStatus.FAILED, JobStatus.TERMINATED)
+UNSUCCESSFUL = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 
 _COMMAND_WIDTH = 60
 _NEIGHBOURS = 20

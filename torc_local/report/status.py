@@ -31,8 +31,9 @@ class Status(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether every job has finished, or the workflow was canceled (Torc's is_complete)."""
-        return not unfinished_jobs(self.counts) or bool(self.workflow.is_canceled)
+        """Whether every job has finished, or the workflow was canceled (Torc's is_complete): none is in doubt."""
+        over = not unfinished_jobs(self.counts) and not self.counts[JobStatus.PENDING_FAILED]
+        return over or bool(self.workflow.is_canceled)
 
     @property
     def walltime_s(self) -> float | None:
@@ -156,7 +157,7 @@ def _runner_lines(status: Status, dead: set[int]) -> list[str]:
 
 def _next(status: Status, dead: set[int], command: str) -> str:
     number = status.workflow.id
-    bad = any(status.counts[s] for s in (JobStatus.FAILED, JobStatus.TERMINATED))
+    bad = any(status.counts[s] for s in (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED))
     working = any(runner.id not in dead for runner in status.runners)
     steps = []
     if bad:

@@ -2,6 +2,7 @@
 
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import JobStatus, unfinished_jobs
+from torc_local.report.listing import UNSUCCESSFUL
 from torc_local.report.status import Status, failure_lines
 from torc_local.report.text import plural, printable
 
@@ -21,6 +22,7 @@ def sentence(name: str, counts: dict[str, int], total: int, code: ExitCode, take
         (JobStatus.FAILED, "failed"),
         (JobStatus.TERMINATED, "terminated"),
         (JobStatus.CANCELED, "could not run"),
+        (JobStatus.PENDING_FAILED, "failed and wait for you to decide"),
     ):
         if counts.get(status):
             parts.append(f"{counts[status]:,} {words}")
@@ -36,7 +38,7 @@ _VERDICTS = {ExitCode.OK: "finished", ExitCode.FAILED: "finished with failures"}
 def _next(status: Status, code: ExitCode, command: str) -> list[str]:
     number = status.workflow.id
     steps = []
-    failed = next((one for one in status.failures if one.status in (JobStatus.FAILED, JobStatus.TERMINATED)), None)
+    failed = next((one for one in status.failures if one.status in UNSUCCESSFUL), None)
     if failed is not None:
         steps.append(f"list them:       {command} jobs {number} --failed")
         steps.append(f"what one wrote:  {command} logs {_word(failed.example)} --stderr")

@@ -19,8 +19,10 @@ from torc_local.spec.fields import (
     check_keys,
     note_ignored,
     text,
+    truth,
 )
 from torc_local.spec.grids import read_parameters
+from torc_local.spec.handlers import read_handlers
 from torc_local.spec.model import File, Job, Spec, UserData, Uses
 from torc_local.spec.names import check_other_name
 from torc_local.spec.places import Path
@@ -45,6 +47,8 @@ def check(tree: object, problems: Problems) -> Spec | None:
     user = text(tree.get("user"), "user", ("user",), problems)
     sort_method = _sort_method(tree, problems)
     settings = read_execution(tree.get("execution_config"), _settings(tree, problems), problems)
+    handlers, handler_names = read_handlers(tree.get("failure_handlers"), problems)
+    settings = settings._replace(failure_handlers=tuple(handlers))
     shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
     resources = read_resources(tree.get("resource_requirements"), problems)
     files = read_declared(FILES, tree.get("files"), shared, problems)
@@ -53,7 +57,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     if tree.get("jobs") is None:
         problems.add((), "the workflow has no 'jobs'", "add a list of jobs; it may be empty:  jobs: []")
         return None
-    jobs = expand(tree["jobs"], [r.name for r in resources], shared, problems)
+    jobs = expand(tree["jobs"], [r.name for r in resources], shared, problems, handler_names)
     if problems:
         # Jobs that could not be read would look like unknown dependencies; only complete lists are checked further.
         if len(jobs.families) == len(tree["jobs"]):
@@ -101,6 +105,9 @@ def _settings(tree: dict[str, Any], problems: Problems) -> Settings:
         metadata=text(tree.get("metadata"), "metadata", ("metadata",), problems),
         env=tuple(read_env(tree.get("env"), ("env",), problems).items()),
         submission_directory=_submission_directory(tree, problems),
+        use_pending_failed=truth(
+            tree.get("use_pending_failed"), "use_pending_failed", ("use_pending_failed",), problems, default=False
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Expanded jobs as columns: one list per property, because 100,000 objects with six fields are slow to make twice."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from torc_local.spec.fields import texts
@@ -44,6 +45,7 @@ class Jobs:
         self.cancels: list[bool] = []
         self.options: list[int] = []
         self.options_index: dict[Options, int] = {NONE: 0}
+        self.handlers: Collection[str] = ()  # names of the workflow's failure handlers
         self.families: list[Family] = []
         self.index: dict[str, int] = {}
         self._rows: dict[int, tuple[str, ...]] = {}

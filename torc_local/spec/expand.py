@@ -4,7 +4,7 @@ Dependencies stay names here; they can be resolved only when every job is known.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -51,9 +51,16 @@ class _Entry(NamedTuple):
     has_options: bool  # it has keys that few jobs have
 
 
-def expand(value: object, resources: Sequence[str], shared: dict[str, Values] | None, problems: Problems) -> Jobs:
+def expand(
+    value: object,
+    resources: Sequence[str],
+    shared: dict[str, Values] | None,
+    problems: Problems,
+    handlers: Collection[str] = (),
+) -> Jobs:
     """All jobs of the list under ``jobs``. Whatever is wrong is reported, and the columns stay equally long."""
     jobs = Jobs()
+    jobs.handlers = handlers
     if not isinstance(value, list):
         problems.add(("jobs",), f"'jobs' must be a list, not {describe(value)}", "begin each job with '- name:'")
         return jobs
@@ -220,7 +227,7 @@ def _options(entry: _Entry, grid: Grid, jobs: Jobs, problems: Problems) -> list[
     """The numbers of the options of all instances."""
     if not entry.has_options:
         return [0] * grid.size
-    said = read_options(entry.fields, grid, entry.path, problems)
+    said = read_options(entry.fields, grid, entry.path, jobs.handlers, problems)
     return list(map(jobs.intern, said)) if isinstance(said, list) else [jobs.intern(said)] * grid.size
 
 

@@ -8,17 +8,12 @@ from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 from torc_local.spec.wording import describe, did_you_mean, quote
 
-_REPAIR = "failed jobs are tried again by the next run"
-
 #: Keys that would change what runs: refused unless empty, with what to do instead.
 REFUSED_WORKFLOW = {
-    "failure_handlers": _REPAIR,
     "actions": "put their commands into jobs",
     "dynamic_jobs": "write all jobs into the file",
-    "use_pending_failed": _REPAIR,
 }
 REFUSED_JOB = {
-    "failure_handler": _REPAIR,
     "stdio": "redirect the output in the command",
 }
 
@@ -40,6 +35,7 @@ IGNORED_JOB = {"scheduler": True}
 WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
     | {"jobs_sort_method", "execution_config", "files", "user_data", "env", "submission_directory"}
+    | {"failure_handlers", "use_pending_failed"}
     | REFUSED_WORKFLOW.keys()
     | IGNORED_WORKFLOW.keys()
 )
@@ -48,7 +44,7 @@ JOB_KEYS = frozenset(
     | {"resource_requirements", "priority", "cancel_on_blocking_job_failure", "description"}
     | {f"{way}_{what}" for way in ("input", "output") for what in ("files", "user_data")}
     | {f"{way}_{what}_regexes" for way in ("input", "output") for what in ("file", "user_data")}
-    | {"invocation_script", "env", "supports_termination"}
+    | {"invocation_script", "env", "supports_termination", "failure_handler"}
     | REFUSED_JOB.keys()
     | IGNORED_JOB.keys()
 )

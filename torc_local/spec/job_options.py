@@ -1,5 +1,6 @@
 """The keys that few jobs have, read into ``Options``: one for each instance of a job with parameters."""
 
+from collections.abc import Collection
 from itertools import repeat
 
 from torc_local.spec.environment import check_value, read_env
@@ -8,21 +9,28 @@ from torc_local.spec.options import Options
 from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 from torc_local.spec.render import Grid
+from torc_local.spec.wording import did_you_mean, quote
 
 #: Keys of a job that are read here; a job without any of them never comes here.
-KEYS = frozenset({"invocation_script", "env", "supports_termination", "description"})
+KEYS = frozenset({"invocation_script", "env", "supports_termination", "description", "failure_handler"})
 
 _Environment = tuple[tuple[str, str], ...]
 
 
-def read_options(fields: dict[str, object], grid: Grid, path: Path, problems: Problems) -> Options | list[Options]:
-    """The options of a job's instances: one for all, or a list in their order. What is wrong is reported."""
+def read_options(
+    fields: dict[str, object], grid: Grid, path: Path, handlers: Collection[str], problems: Problems
+) -> Options | list[Options]:
+    """The options of a job's instances: one for all, or a list in their order. What is wrong is reported.
+
+    ``handlers`` are the names of the workflow's failure handlers.
+    """
     termination = fields.get("supports_termination")
     same = Options(
         description=text(fields.get("description"), "description", (*path, "description"), problems),
         supports_termination=truth(
             termination, "supports_termination", (*path, "supports_termination"), problems, default=False
         ),
+        failure_handler=_handler(fields, path, handlers, problems),
     )
     script = _script(fields, grid, path, problems)
     env = _environment(fields, grid, path, problems)
@@ -31,6 +39,16 @@ def read_options(fields: dict[str, object], grid: Grid, path: Path, problems: Pr
     scripts = script if isinstance(script, list) else repeat(script, grid.size)
     envs = env if isinstance(env, list) else repeat(env, grid.size)
     return [same._replace(invocation_script=s, env=e) for s, e in zip(scripts, envs, strict=True)]
+
+
+def _handler(fields: dict[str, object], path: Path, handlers: Collection[str], problems: Problems) -> str | None:
+    # Torc fills no parameters in here.
+    here = (*path, "failure_handler")
+    name = text(fields.get("failure_handler"), "failure_handler", here, problems)
+    if name is not None and name not in handlers:
+        hint = did_you_mean(name, handlers) or "they stand under 'failure_handlers' at the top"
+        problems.add(here, f"there is no failure handler {quote(name)}", hint)
+    return name
 
 
 def _script(fields: dict[str, object], grid: Grid, path: Path, problems: Problems) -> str | list[str] | None:

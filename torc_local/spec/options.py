@@ -16,6 +16,7 @@ class Options(NamedTuple):
     env: tuple[tuple[str, str], ...] = ()  # names and values, sorted; they win over the workflow's
     supports_termination: bool = False  # it does something sensible when it is asked to end (TERM)
     description: str | None = None
+    failure_handler: str | None = None  # its name, one of Settings.failure_handlers
 
 
 NONE = Options()

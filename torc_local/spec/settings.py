@@ -4,6 +4,7 @@ import json
 from typing import NamedTuple
 
 from torc_local.spec.freezing import frozen
+from torc_local.spec.handlers import Handler, thawed
 
 
 class Settings(NamedTuple):
@@ -20,6 +21,8 @@ class Settings(NamedTuple):
     sigkill_headroom_seconds: int = 60  # between ending jobs and the end of a run with a time limit
     env: tuple[tuple[str, str], ...] = ()  # names and values for all jobs, sorted
     submission_directory: str | None = None  # None: where the workflow was made
+    failure_handlers: tuple[Handler, ...] = ()
+    use_pending_failed: bool = False  # what no rule of a handler matches is for a person to decide
 
 
 def dumps(settings: Settings) -> str:
@@ -30,4 +33,5 @@ def dumps(settings: Settings) -> str:
 
 def loads(text: str) -> Settings:
     """From the JSON that ``dumps`` makes."""
-    return Settings(**frozen(json.loads(text)))
+    made = Settings(**frozen(json.loads(text)))
+    return made._replace(failure_handlers=thawed(made.failure_handlers)) if made.failure_handlers else made

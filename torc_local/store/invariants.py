@@ -121,7 +121,7 @@ INVARIANTS = (
     Invariant(
         "failed_has_a_result",
         "a failed or terminated job has a recorded attempt that says why",
-        "SELECT j.id, j.status FROM job j WHERE j.status IN ('failed', 'terminated')"
+        "SELECT j.id, j.status FROM job j WHERE j.status IN ('failed', 'terminated', 'pending_failed')"
         " AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.job_id = j.id AND a.status <> 'completed')",
     ),
     Invariant(
@@ -165,7 +165,17 @@ INVARIANTS = (
         "a run that is closed has no job that could still run",
         "SELECT r.workflow_id, c.status FROM run r JOIN workflow w ON w.id = r.workflow_id AND w.run_id = r.run_id"
         " JOIN job_count c ON c.workflow_id = r.workflow_id WHERE r.ended_at IS NOT NULL AND c.jobs > 0"
-        " AND c.status IN ('pending', 'running', 'blocked', 'uninitialized', 'ready')",
+        " AND c.status IN ('pending', 'running', 'blocked', 'uninitialized', 'ready')"
+        # What waits for a job in doubt stays blocked.
+        " AND NOT (c.status = 'blocked' AND EXISTS (SELECT 1 FROM job_count d WHERE d.workflow_id = c.workflow_id"
+        "  AND d.status = 'pending_failed' AND d.jobs > 0))",
+    ),
+    Invariant(
+        "recovery_follows_a_failure",
+        "a job whose recovery script is due is ready or claimed, and its attempt is on record as failed",
+        "SELECT j.id, j.status FROM job j WHERE j.io & 8 AND (j.status NOT IN ('ready', 'pending', 'running')"
+        " OR NOT EXISTS (SELECT 1 FROM attempt a WHERE a.job_id = j.id AND a.attempt_id = j.attempt_id"
+        "  AND a.status = 'failed'))",
     ),
     Invariant(
         "uses_have_ends",

@@ -175,7 +175,7 @@ _NEEDED = statement(
     "SELECT DISTINCT coalesce(m.item_id, u.file_id) FROM job j JOIN job_file u ON u.job_id = j.id AND u.is_output = 0"
     " LEFT JOIN item_set_member m ON m.set_id = u.file_id"
     " WHERE j.workflow_id = ?1 AND j.status <> 'completed' AND j.io & 1"
-    " AND (?2 OR j.status NOT IN ('failed', 'canceled', 'terminated'))",
+    " AND (?2 OR j.status NOT IN ('failed', 'canceled', 'terminated', 'pending_failed'))",
     _Id._make,
 )
 _WANTED_DATA = statement(

@@ -237,6 +237,13 @@ _SETTLE_TO_READY = statement(
     _Id._make,
     hot=True,
 )
+_SETTLE_TO_RECOVERY = statement(
+    "job_settle_to_recovery",
+    "UPDATE job SET status = 'ready', runner_id = NULL, io = io | 8 WHERE id = ?1 AND runner_id = ?2"
+    " AND attempt_id = ?3 AND status IN ('pending', 'running') RETURNING id",
+    _Id._make,
+    hot=True,
+)
 _ATTEMPT = action(
     "attempt_insert",
     "INSERT INTO attempt (job_id, run_id, attempt_id, runner_id, status, reason, return_code, started_at, ended_at,"
@@ -272,6 +279,12 @@ def settle_to_ready(db: Database, results: Sequence[Result]) -> set[int]:
     """Move interrupted jobs back to ready for their next attempt; the ids of those that were still ours."""
     bindings = [(result.job_id, result.runner_id, result.attempt_id) for result in results]
     return {row.id for row in _SETTLE_TO_READY.many(db, bindings)}
+
+
+def settle_to_recovery(db: Database, results: Sequence[Result]) -> set[int]:
+    """Move failed jobs back to ready, a recovery script first; the ids of those that were still ours."""
+    bindings = [(result.job_id, result.runner_id, result.attempt_id) for result in results]
+    return {row.id for row in _SETTLE_TO_RECOVERY.many(db, bindings)}
 
 
 def insert_attempts(db: Database, results: Iterable[Result]) -> None:

@@ -100,11 +100,17 @@ def endings(db: Database, *, at: float) -> int:
     return changed + len(without)
 
 
+_NO_RECOVERY = action(
+    "mend_job_recovery",
+    "UPDATE job SET io = io & ~8 WHERE io & 8 AND (status NOT IN ('ready', 'pending', 'running')"
+    " OR NOT EXISTS (SELECT 1 FROM attempt a WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id"
+    " AND a.status = 'failed'))",
+)
 _TAKEN = action(
     "mend_job_attempt_taken",
     "UPDATE job SET attempt_id = 1 + (SELECT max(a.attempt_id) FROM attempt a WHERE a.job_id = job.id)"
-    " WHERE status IN ('uninitialized', 'blocked', 'ready', 'pending', 'running') AND EXISTS (SELECT 1 FROM attempt a"
-    " WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id)",
+    " WHERE status IN ('uninitialized', 'blocked', 'ready', 'pending', 'running') AND NOT io & 8"
+    " AND EXISTS (SELECT 1 FROM attempt a WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id)",
 )
 _HELD = statement(
     "mend_job_held",
@@ -120,7 +126,7 @@ _LOST = action(
 )
 _FREE = action(
     "mend_job_free",
-    "UPDATE job SET runner_id = NULL, attempt_id = attempt_id + (status = 'running'),"
+    "UPDATE job SET runner_id = NULL, attempt_id = attempt_id + (status = 'running' AND NOT io & 8),"
     " status = CASE WHEN status IN ('pending', 'running') THEN 'ready' ELSE status END"
     " WHERE status IN ('pending', 'running') OR runner_id IS NOT NULL",
 )
@@ -147,6 +153,7 @@ class Freed(NamedTuple):
 
 def claims(db: Database, *, at: float, most_losses: int) -> Freed:
     """Close the rows of runners and coordinators that are all gone, and free what is claimed."""
+    _NO_RECOVERY.run(db)
     _TAKEN.run(db)
     held = len(_HELD.rows(db))
     closed = 0

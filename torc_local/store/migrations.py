@@ -100,6 +100,27 @@ RUNGS: tuple[str, ...] = (
                u.job_id, u.put_at
         FROM user_data u;
 
+    -- Recovery scripts.
+    INSERT OR IGNORE INTO move (before, after) VALUES ('pending_failed', 'uninitialized');
+    DROP INDEX job_unsuccessful;
+    CREATE INDEX job_unsuccessful ON job (workflow_id, status, id)
+        WHERE status = 'failed' OR status = 'canceled' OR status = 'terminated' OR status = 'pending_failed';
+    CREATE TABLE recovery (
+        job_id       INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+        attempt_id   INTEGER NOT NULL,
+        run_id       INTEGER NOT NULL,
+        runner_id    INTEGER NOT NULL,
+        return_code  INTEGER NOT NULL,
+        started_at   REAL    NOT NULL,
+        ended_at     REAL    NOT NULL,
+        segment_id   INTEGER,
+        stdout_start INTEGER NOT NULL,
+        stdout_bytes INTEGER NOT NULL,
+        stderr_start INTEGER NOT NULL,
+        stderr_bytes INTEGER NOT NULL,
+        PRIMARY KEY (job_id, attempt_id)
+    ) STRICT, WITHOUT ROWID;
+
     -- Actions.
 
     -- Jobs that were added after the workflow was stored.

@@ -38,7 +38,8 @@ _LOST_ATTEMPTS = action(
     " cpu_s, peak_memory_bytes, segment_id, stdout_start, stderr_start)"
     " SELECT j.id, ?2, j.attempt_id, j.runner_id, 'lost', ?3, -128, coalesce(s.started_at, ?4), ?4, 0, 0,"
     " nullif(s.segment_id, 0), coalesce(s.stdout_start, 0), coalesce(s.stderr_start, 0)"
-    " FROM job j LEFT JOIN running s ON s.job_id = j.id WHERE j.runner_id = ?1 AND j.status = 'running'",
+    " FROM job j LEFT JOIN running s ON s.job_id = j.id"
+    " WHERE j.runner_id = ?1 AND j.status = 'running' AND NOT j.io & 8",
     hot=True,
 )
 _RUNNING_OF = statement(
@@ -57,7 +58,9 @@ _RUNNING = statement(
     "job_reclaim_running",
     "UPDATE job SET losses = losses + 1, runner_id = NULL,"
     " status = CASE WHEN losses + 1 >= ?2 THEN 'failed' ELSE 'ready' END,"
-    " attempt_id = attempt_id + (losses + 1 < ?2) WHERE runner_id = ?1 AND status = 'running'"
+    # While a recovery script runs, the attempt before it is on record: whoever gets the job runs the script again.
+    " attempt_id = attempt_id + (losses + 1 < ?2 AND NOT io & 8),"
+    " io = CASE WHEN losses + 1 >= ?2 THEN io & ~8 ELSE io END WHERE runner_id = ?1 AND status = 'running'"
     " RETURNING id, status, losses",
     Back._make,
     hot=True,
@@ -93,16 +96,17 @@ _HIT = action(
 _UNSET = statement(
     "job_restart",
     "UPDATE job SET status = 'uninitialized', attempt_id = attempt_id + EXISTS (SELECT 1 FROM attempt a"
-    " WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id), blocker_failed = 0, losses = 0"
+    " WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id), blocker_failed = 0, losses = 0, io = io & ~8"
     " WHERE id IN (SELECT job_id FROM temp.hit)"
-    " AND status IN ('completed', 'failed', 'canceled', 'terminated') RETURNING id",
+    " AND status IN ('completed', 'failed', 'canceled', 'terminated', 'pending_failed') RETURNING id",
     _Id._make,
     hot=True,
 )
 # Ready although something before it failed (its flag said so): it waits anew, or it would start before that has ended.
 _UNSET_READY = action(
     "job_restart_ready",
-    "UPDATE job SET status = 'uninitialized', blocker_failed = 0, losses = 0"
+    "UPDATE job SET status = 'uninitialized', blocker_failed = 0, losses = 0,"
+    " attempt_id = attempt_id + (io & 8 <> 0), io = io & ~8"
     " WHERE id IN (SELECT job_id FROM temp.hit) AND status = 'ready'",
 )
 _FORGET_ENDED = action("ended_forget", "DELETE FROM ended WHERE workflow_id = ?", hot=True)

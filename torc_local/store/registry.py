@@ -66,7 +66,9 @@ def int_array(numbers: Iterable[int]) -> object:
 
 
 #: Of table ``job j``: as the index ``job_unsuccessful`` says it, or SQLite would not use that.
-UNSUCCESSFUL = "(j.status = 'failed' OR j.status = 'canceled' OR j.status = 'terminated')"
+UNSUCCESSFUL = (
+    "(j.status = 'failed' OR j.status = 'canceled' OR j.status = 'terminated' OR j.status = 'pending_failed')"
+)
 
 STATEMENTS: dict[str, Statement[Any]] = {}
 

@@ -35,6 +35,7 @@ TABLES = {
     "job_file": ("job_id", "is_output", "file_id"),
     "job_user_data": ("job_id", "is_output", "user_data_id"),
     "attempt": ("job_id", "run_id", "attempt_id"),
+    "recovery": ("job_id", "attempt_id"),
     "event": ("id",),
 }
 

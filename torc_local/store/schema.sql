@@ -101,7 +101,8 @@ CREATE TABLE job (
     losses                   INTEGER NOT NULL DEFAULT 0,     -- runners that died while this job was running
     options_id               INTEGER REFERENCES job_options(id),   -- NULL: nothing beyond these columns
     -- What a runner must look up for this job, bits (ground/io.py): 1 it has files, looked at when it has ended; 2 its
-    -- command has tokens, filled in when it starts; 4 it reads user data, whose version is noted when it starts.
+    -- command has tokens, filled in when it starts; 4 it reads user data, whose version is noted when it starts; 8 its
+    -- current attempt failed, and a recovery script comes before the next.
     io                       INTEGER NOT NULL DEFAULT 0,
     origin                   TEXT,                           -- NULL: from the spec; spawn or add: came later
     CONSTRAINT claimed_has_runner CHECK ((status IN ('pending', 'running')) = (runner_id IS NOT NULL)),
@@ -117,7 +118,7 @@ CREATE INDEX job_held ON job (runner_id) WHERE runner_id IS NOT NULL;
 -- Which jobs did not succeed? Not IN (...): of three values or more SQLite makes a temporary table in every statement that
 -- changes a job. A query uses this index when it says the same (registry.UNSUCCESSFUL).
 CREATE INDEX job_unsuccessful ON job (workflow_id, status, id)
-    WHERE status = 'failed' OR status = 'canceled' OR status = 'terminated';
+    WHERE status = 'failed' OR status = 'canceled' OR status = 'terminated' OR status = 'pending_failed';
 
 CREATE TRIGGER job_move BEFORE UPDATE OF status ON job
 WHEN NEW.status IS NOT OLD.status
@@ -330,6 +331,24 @@ CREATE TABLE job_user_data (
     -- Inputs: the version that the job got when it started, of the attempt that completed last; the newest of a set.
     version      INTEGER,
     PRIMARY KEY (job_id, is_output, user_data_id)
+) STRICT, WITHOUT ROWID;
+
+-- Recovery scripts: one row for each that has ended by itself. It ran after the attempt of this number and before the
+-- next one, on a claim of its own (job.io has bit 8 until it has ended).
+CREATE TABLE recovery (
+    job_id       INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+    attempt_id   INTEGER NOT NULL,                           -- the attempt that failed
+    run_id       INTEGER NOT NULL,
+    runner_id    INTEGER NOT NULL,
+    return_code  INTEGER NOT NULL,                           -- of the script
+    started_at   REAL    NOT NULL,
+    ended_at     REAL    NOT NULL,
+    segment_id   INTEGER,                                    -- where its output is, as in attempt
+    stdout_start INTEGER NOT NULL,
+    stdout_bytes INTEGER NOT NULL,
+    stderr_start INTEGER NOT NULL,
+    stderr_bytes INTEGER NOT NULL,
+    PRIMARY KEY (job_id, attempt_id)
 ) STRICT, WITHOUT ROWID;
 
 -- Actions.
