@@ -8,7 +8,7 @@ import apsw.ext
 import pytest
 
 import torc_local.store
-from torc_local.store import opening, reclaiming, registry, unblocking
+from torc_local.store import opening, registry, restarting, unblocking
 
 for module in pkgutil.iter_modules(torc_local.store.__path__):
     importlib.import_module(f"torc_local.store.{module.name}")
@@ -17,7 +17,24 @@ ALL = sorted(registry.STATEMENTS.values(), key=lambda statement: statement.name)
 
 # Read whole on purpose: a temporary table holds one batch, carray() an argument, "meta" one row, "b" and "l" are names
 # of such a batch inside a statement.
-SMALL = {"batch", "b", "hit", "l", "left_before", "member", "meta", "carray", "e", "CONSTANT"}
+SMALL = {
+    "batch",
+    "b",
+    "hit",
+    "seed",
+    "back",
+    "need",
+    "reach",
+    "s",
+    "u",
+    "l",
+    "left_before",
+    "member",
+    "meta",
+    "carray",
+    "e",
+    "CONSTANT",
+}
 
 
 def bindings_for(sql):
@@ -30,7 +47,7 @@ def bindings_for(sql):
 def db(tmp_path_factory):
     with opening.open_or_create(tmp_path_factory.mktemp("statements") / "torc.db") as opened:
         unblocking.prepare(opened)
-        reclaiming.prepare_restart(opened)
+        restarting.prepare(opened)
         yield opened
 
 

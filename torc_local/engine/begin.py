@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import RETRIABLE, unfinished_jobs
-from torc_local.store import events, reclaiming, runners, workflows
+from torc_local.store import events, restarting, runners, workflows
 from torc_local.store.database import Database
 
 
@@ -34,11 +34,13 @@ def begin(db: Database, workflow_id: int, *, retry_failed: bool, at: float) -> B
     Crash:   one transaction.
     Cost:    constant, except when unsuccessful jobs are put back: then one pass over the workflow's edges.
     """
-    reclaiming.prepare_restart(db)
+    restarting.prepare(db)
     with db.write("begin"):
         workflow = workflows.get(db, workflow_id)
         if workflow is None:
             raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
+        if workflow.is_archived:
+            raise InputError(f"workflow {workflow_id} is archived", hint=f"torc-local unarchive {workflow_id}")
         run = workflows.newest_run(db, workflow_id)
         if run is not None and run.ended_at is None and runners.alive(db, workflow_id):
             if workflow.is_canceled:
@@ -52,7 +54,10 @@ def begin(db: Database, workflow_id: int, *, retry_failed: bool, at: float) -> B
         workflows.set_canceled(db, workflow_id, canceled=False)
         again = 0
         if unsuccessful:
-            again = reclaiming.restart(db, workflow_id)
+            restarting.clear(db)
+            restarting.seed_unsuccessful(db, workflow_id)
+            restarting.spread(db)
+            again = restarting.restart(db, workflow_id)
             workflows.recount(db, workflow_id)
         if run is not None and run.ended_at is None and not unsuccessful:
             _note(db, workflow_id, run.run_id, How.RESUMED, at)

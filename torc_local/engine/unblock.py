@@ -39,17 +39,30 @@ def unblock(db: Database, workflow_id: int, epoch: int, *, cpu_s: float = 0.0, l
     with db.write("unblock"):
         if not runners.renew_lease(db, workflow_id, epoch, cpu_s=cpu_s):
             raise Deposed("another coordinator has taken over this workflow")
-        drained = unblocking.fill(db, workflow_id, limit)
-        unblocking.take_off(db, workflow_id, drained, limit)
-        if not drained.edges:
-            return Unblocked(0, 0, 0, more=False)
-        opened = unblocking.count_down_gates(db)
-        released = unblocking.count_down_jobs(db)
-        canceled = [job.id for job in released if job.status == JobStatus.CANCELED]
-        jobs.queue_ended(db, workflow_id, [gate.id for gate in opened if not gate.failed], failed=False)
-        jobs.queue_ended(db, workflow_id, [*canceled, *(gate.id for gate in opened if gate.failed)], failed=True)
-        changes = Counter(job.status for job in released)
-        changes[JobStatus.BLOCKED] -= len(released)
-        workflows.add_counts(db, workflow_id, changes)
-        more = unblocking.waiting(db, workflow_id)
+        return _one_batch(db, workflow_id, limit)
+
+
+def draw_consequences(db: Database, workflow_id: int) -> None:
+    """Work off the whole queue, when nobody else does: inside the caller's transaction.
+
+    Cost: all edges in the queue, a batch of them in memory at a time. ``unblocking.prepare`` comes before.
+    """
+    while unblocking.waiting(db, workflow_id):
+        _one_batch(db, workflow_id, BATCH)
+
+
+def _one_batch(db: Database, workflow_id: int, limit: int) -> Unblocked:
+    drained = unblocking.fill(db, workflow_id, limit)
+    unblocking.take_off(db, workflow_id, drained, limit)
+    if not drained.edges:
+        return Unblocked(0, 0, 0, more=False)
+    opened = unblocking.count_down_gates(db)
+    released = unblocking.count_down_jobs(db)
+    canceled = [job.id for job in released if job.status == JobStatus.CANCELED]
+    jobs.queue_ended(db, workflow_id, [gate.id for gate in opened if not gate.failed], failed=False)
+    jobs.queue_ended(db, workflow_id, [*canceled, *(gate.id for gate in opened if gate.failed)], failed=True)
+    changes = Counter(job.status for job in released)
+    changes[JobStatus.BLOCKED] -= len(released)
+    workflows.add_counts(db, workflow_id, changes)
+    more = unblocking.waiting(db, workflow_id)
     return Unblocked(drained.edges, len(released) - len(canceled), len(canceled), more)

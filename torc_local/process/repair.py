@@ -141,7 +141,7 @@ def _mend(db: Database, known: dict[int, missing.Named]) -> Repaired:
     connection = db.connection
     _end_leftovers(db)
     broken = {one.invariant for one in invariants.violations(db, at_rest=True)}
-    reclaiming.prepare_restart(db)
+    reclaiming.prepare_counting(db)
     connection.pragma("foreign_keys", False)
     connection.pragma("ignore_check_constraints", True)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)

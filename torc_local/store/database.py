@@ -144,12 +144,12 @@ class Database:
         """A read transaction: everything inside sees one moment. Keep it short."""
         return _Read(self)
 
-    def write(self, name: str) -> "_Write":
+    def write(self, name: str, *, keep: bool = True) -> "_Write":
         """A write transaction: takes the lock at once (``BEGIN IMMEDIATE``), so that it never fails half-way for it.
 
-        Its time is counted under ``name``.
+        Its time is counted under ``name``. Without ``keep`` it is only tried out, and everything is taken back.
         """
-        return _Write(self, name)
+        return _Write(self, name, keep=keep)
 
     def sync(self) -> None:
         """Make what any process has committed so far survive a power loss, without taking the lock.
@@ -247,11 +247,12 @@ class _Read:
 class _Write:
     """Turnstile, BEGIN IMMEDIATE, the caller's statements, one step of commit_seq, COMMIT."""
 
-    __slots__ = ("_began", "_db", "_name", "_queued")
+    __slots__ = ("_began", "_db", "_keep", "_name", "_queued")
 
-    def __init__(self, db: Database, name: str) -> None:
+    def __init__(self, db: Database, name: str, *, keep: bool) -> None:
         self._db = db
         self._name = name
+        self._keep = keep
         self._queued = False
         self._began = 0.0
 
@@ -279,7 +280,7 @@ class _Write:
     ) -> None:
         connection = self._db.connection
         try:
-            if error is None:
+            if error is None and self._keep:
                 seq = self._step_commit_seq()
                 connection.execute("COMMIT")
                 # Not before: after a COMMIT that failed (a full disk) the next transaction has the same number.

@@ -216,7 +216,7 @@ def counts(db: Database) -> None:
     """Count anew what each job and gate waits for and how many jobs are in each state; open runs that are not done.
 
     A job that can no longer run is canceled and enters the queue of ended ones, where the coordinator goes on with it.
-    Call ``reclaiming.prepare_restart`` before the transaction.
+    Call ``reclaiming.prepare_counting`` before the transaction.
     """
     _GATES.run(db)
     _MEMBERS.run(db)

@@ -125,7 +125,8 @@ RUNGS: tuple[str, ...] = (
 
     -- Jobs that were added after the workflow was stored.
 
-    -- Restart: what a job was when it completed.
+    -- Restart.
+    INSERT OR IGNORE INTO move (before, after) VALUES ('pending_failed', 'uninitialized');
 
     """,
 )

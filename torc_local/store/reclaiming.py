@@ -1,10 +1,9 @@
-"""Taking back what a dead runner held, canceling, and putting jobs back for a new run."""
+"""Taking back what a dead runner held, and counting anew what jobs wait for."""
 
 from typing import NamedTuple
 
-from torc_local.store import user_data
 from torc_local.store.database import Database
-from torc_local.store.registry import UNSUCCESSFUL, action, statement
+from torc_local.store.registry import action, statement
 
 
 class Back(NamedTuple):
@@ -86,29 +85,6 @@ def reclaim_running(
     return _RUNNING.rows(db, (runner_id, most_losses))
 
 
-_HIT = action(
-    "restart_hit_fill",
-    f"WITH RECURSIVE hit (id) AS (SELECT j.id FROM job j WHERE j.workflow_id = ? AND {UNSUCCESSFUL}"
-    " UNION SELECT d.after_id FROM hit JOIN dependency d ON d.before_id = hit.id)"
-    " INSERT INTO temp.hit (job_id) SELECT id FROM hit WHERE id > 0",
-    hot=True,
-)
-_UNSET = statement(
-    "job_restart",
-    "UPDATE job SET status = 'uninitialized', attempt_id = attempt_id + EXISTS (SELECT 1 FROM attempt a"
-    " WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id), blocker_failed = 0, losses = 0, io = io & ~8"
-    " WHERE id IN (SELECT job_id FROM temp.hit)"
-    " AND status IN ('completed', 'failed', 'canceled', 'terminated', 'pending_failed') RETURNING id",
-    _Id._make,
-    hot=True,
-)
-# Ready although something before it failed (its flag said so): it waits anew, or it would start before that has ended.
-_UNSET_READY = action(
-    "job_restart_ready",
-    "UPDATE job SET status = 'uninitialized', blocker_failed = 0, losses = 0,"
-    " attempt_id = attempt_id + (io & 8 <> 0), io = io & ~8"
-    " WHERE id IN (SELECT job_id FROM temp.hit) AND status = 'ready'",
-)
 _FORGET_ENDED = action("ended_forget", "DELETE FROM ended WHERE workflow_id = ?", hot=True)
 _RECOUNT_GATES = action(
     "gate_recount",
@@ -119,7 +95,6 @@ _RECOUNT_GATES = action(
     " WHERE gate.workflow_id = ?",
 )
 _TEMPORARY = """
-CREATE TEMP TABLE IF NOT EXISTS hit (job_id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE IF NOT EXISTS member (gate_id INTEGER, job_id INTEGER, PRIMARY KEY (gate_id, job_id)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS left_before (job_id INTEGER PRIMARY KEY, blockers INTEGER, failed INTEGER);
 """
@@ -136,44 +111,15 @@ _LEFT_BEFORE = action(
     "  SELECT d.after_id, b.status IN ('completed', 'failed', 'canceled', 'terminated') AS done,"
     "   b.status IN ('failed', 'canceled', 'terminated') AS failed"
     "  FROM job b JOIN dependency d ON d.before_id = b.id WHERE b.workflow_id = ?1 AND d.after_id > 0"
-    "  UNION ALL SELECT d.after_id, g.remaining = 0, g.failed FROM gate g JOIN dependency d ON d.before_id = g.id"
-    "  WHERE g.workflow_id = ?1) GROUP BY after_id",
-)
-_RESET_WAITING = action(
-    "job_restart_waiting",
-    "UPDATE job SET blockers = l.blockers, blocker_failed = l.failed, status = CASE WHEN l.blockers > 0 THEN 'blocked'"
-    " WHEN l.failed AND job.cancel_on_blocking_job_failure THEN job.status ELSE 'ready' END"
-    " FROM temp.left_before l WHERE l.job_id = job.id AND job.workflow_id = ?"
-    " AND job.status IN ('uninitialized', 'blocked')",
-)
-_RESET_FREE = action(
-    "job_restart_free",
-    "UPDATE job SET blockers = 0, status = 'ready' WHERE workflow_id = ? AND status = 'uninitialized'"
-    " AND NOT EXISTS (SELECT 1 FROM temp.left_before l WHERE l.job_id = job.id)",
+    "  UNION ALL SELECT d.after_id, g.remaining = 0, g.remaining = 0 AND g.failed FROM gate g"
+    "  JOIN dependency d ON d.before_id = g.id WHERE g.workflow_id = ?1) GROUP BY after_id",
 )
 
 
-def prepare_restart(db: Database) -> None:
+def prepare_counting(db: Database) -> None:
     """Make this connection's temporary tables; once, outside of a transaction."""
     for _ in db.connection.execute(_TEMPORARY):
         pass
-
-
-def restart(db: Database, workflow_id: int) -> int:
-    """Put unsuccessful jobs and everything after them back to ready or blocked; how many jobs run again.
-
-    A job after a failed one that ran all the same (its flag said so) runs again too, as in Torc.
-    Counts every blocker anew from the jobs' states, so it needs no live runner and no other coordinator.
-    """
-    db.connection.execute("DELETE FROM temp.hit")
-    _HIT.run(db, (workflow_id,))
-    again = len(_UNSET.rows(db))
-    _UNSET_READY.run(db, ())
-    user_data.clear_ephemeral(db)
-    count_anew(db, workflow_id)
-    _RESET_WAITING.run(db, (workflow_id,))
-    _RESET_FREE.run(db, (workflow_id,))
-    return again
 
 
 def count_anew(db: Database, workflow_id: int) -> None:

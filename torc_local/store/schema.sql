@@ -35,7 +35,7 @@ CREATE TABLE workflow (
     created_at          REAL    NOT NULL,
     creation_s          REAL,                                -- from the start of reading the file to just before commit
     creation_bytes      INTEGER,                             -- size of the database with this workflow in it
-    run_id              INTEGER NOT NULL DEFAULT 0,          -- the newest run; 0 before the first
+    run_id              INTEGER NOT NULL DEFAULT 0,          -- the newest run, or the next one when jobs were put back for it
     is_canceled         INTEGER NOT NULL DEFAULT 0 CHECK (is_canceled IN (0, 1)),
     is_archived         INTEGER NOT NULL DEFAULT 0 CHECK (is_archived IN (0, 1)),
     settings            TEXT    NOT NULL DEFAULT '{}'        -- JSON: what the spec sets beyond these, spec/settings.py

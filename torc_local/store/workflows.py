@@ -156,10 +156,31 @@ def newest_run(db: Database, workflow_id: int) -> RunRow | None:
     return _RUN.first(db, (workflow_id,))
 
 
+_NEXT_RUN = action(
+    "run_next",
+    "UPDATE workflow SET run_id = (SELECT max(r.run_id) + 1 FROM run r WHERE r.workflow_id = workflow.id)"
+    " WHERE id = ?1 AND EXISTS (SELECT 1 FROM run r WHERE r.workflow_id = ?1)",
+    hot=True,
+)
 _START_RUN = statement(
-    "run_start", "UPDATE workflow SET run_id = run_id + 1 WHERE id = ? RETURNING run_id", _Id._make, hot=True
+    "run_start",
+    "UPDATE workflow SET run_id = CASE WHEN EXISTS (SELECT 1 FROM run r WHERE r.workflow_id = workflow.id"
+    " AND r.run_id = workflow.run_id) THEN run_id + 1 ELSE max(run_id, 1) END WHERE id = ? RETURNING run_id",
+    _Id._make,
+    hot=True,
 )
 _INSERT_RUN = action("run_insert", "INSERT INTO run (workflow_id, run_id, started_at) VALUES (?, ?, ?)")
+
+
+def await_next_run(db: Database, workflow_id: int, *, at: float) -> None:
+    """Close the newest run and give the workflow the number of the next one, which begins with the next ``run``.
+
+    Jobs that were put back belong to it. A workflow that never ran waits for its first run all the same.
+    """
+    run = newest_run(db, workflow_id)
+    if run is not None:
+        end_run(db, workflow_id, run.run_id, at=at)
+        _NEXT_RUN.run(db, (workflow_id,))
 
 
 def start_run(db: Database, workflow_id: int, *, at: float) -> int:
