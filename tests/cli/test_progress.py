@@ -16,8 +16,9 @@ from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.store.events import Event
 
 INFO = RunInfo(
-    workflow_id=1, workflow_name="w", run_id=2, how="resuming", total=100, finished=10, again=0, runners=2, slots=4,
-    hostname="node01", db_path=Path("out/torc.db"), cpus=8, memory_bytes=16 << 30, gpus=1, by_resources=True,
+    workflow_id=1, workflow_name="w", run_id=2, how="resuming", total=100, finished=10, again=0, changed=0,
+    runners=2, slots=4, hostname="node01", db_path=Path("out/torc.db"),
+    cpus=8, memory_bytes=16 << 30, gpus=1, by_resources=True,
     budget=EVERYTHING,
 )  # fmt: skip
 

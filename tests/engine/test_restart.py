@@ -67,7 +67,7 @@ def test_jobs_that_were_put_back_belong_to_the_next_run(db):
         found = workflows.get(db, stage.workflow_id)
         assert found is not None
         assert found.run_id == 2
-    assert stage.begin() == (2, How.RETRIED, 0)
+    assert stage.begin() == (2, How.RETRIED, 0, 0)
     stage.run_all()
     rows = db.connection.execute("SELECT run_id, attempt_id, status FROM attempt WHERE job_id = 1").fetchall()
     assert rows == [(1, 1, "failed"), (2, 2, "completed")]

@@ -146,11 +146,11 @@ def test_a_job_that_takes_three_runners_with_it_fails_and_cancels_what_waits(db)
 
 def test_a_second_run_joins_while_the_first_lives(db):
     stage = Stage(db, spec_of(DIAMOND))
-    assert stage.begin() == (1, How.FRESH, 0)
+    assert stage.begin() == (1, How.FRESH, 0, 0)
     me = stage.runner()
-    assert stage.begin() == (1, How.JOINED, 0)
+    assert stage.begin() == (1, How.JOINED, 0, 0)
     stage.end(me)
-    assert stage.begin() == (1, How.RESUMED, 0)
+    assert stage.begin() == (1, How.RESUMED, 0, 0)
 
 
 def test_a_finished_workflow_has_nothing_to_do(db):
@@ -158,7 +158,7 @@ def test_a_finished_workflow_has_nothing_to_do(db):
     stage.run_all()
     assert close(db, stage.workflow_id, 1, at=NOW)
     assert close(db, stage.workflow_id, 1, at=NOW)
-    assert stage.begin() == (1, How.NOTHING_TO_DO, 0)
+    assert stage.begin() == (1, How.NOTHING_TO_DO, 0, 0)
 
 
 def test_a_runner_of_a_closed_run_claims_nothing_of_the_next(db):
@@ -166,7 +166,7 @@ def test_a_runner_of_a_closed_run_claims_nothing_of_the_next(db):
     old = stage.runner()
     stage.settle(old, stage.claim(old), "failed")
     close(db, stage.workflow_id, 1, at=NOW)
-    assert stage.begin() == (2, How.RETRIED, 1)
+    assert stage.begin() == (2, How.RETRIED, 1, 0)
     assert stage.claim(old) == []
     assert len(stage.claim(stage.runner())) == 1
 
@@ -201,7 +201,7 @@ def test_a_retry_puts_back_what_failed_and_everything_after_it_and_nothing_else(
     stage.run_all(failing=["a"])
     assert stage.statuses() == {"a": "failed", "b": "completed", "c": "canceled", "d": "completed", "e": "completed"}
     close(db, stage.workflow_id, 1, at=NOW)
-    assert stage.begin() == (2, How.RETRIED, 3)
+    assert stage.begin() == (2, How.RETRIED, 3, 0)
     assert stage.statuses() == {"a": "ready", "b": "completed", "c": "blocked", "d": "completed", "e": "blocked"}
     stage.run_all()
     assert stage.counts() == {"completed": 5}
@@ -243,7 +243,7 @@ def test_a_retry_of_an_open_run_closes_it_and_begins_the_figures_of_the_coordina
     stage.settle(me, stage.claim(me), "failed")
     stage.unblock()
     stage.end(me)
-    assert stage.begin() == (2, How.RETRIED, 1)
+    assert stage.begin() == (2, How.RETRIED, 1, 0)
     runs = db.connection.execute("SELECT run_id, ended_at FROM run ORDER BY run_id").fetchall()
     assert runs == [(1, NOW), (2, None)]
     lease = runners.lease(db, stage.workflow_id)
@@ -266,7 +266,7 @@ def test_a_retry_makes_a_job_wait_anew_that_was_ready_in_spite_of_a_failure(db):
     stage.unblock()
     assert stage.statuses() == {"a": "failed", "b": "ready", "c": "blocked"}
     stage.end(me)  # stopped before it came to b
-    assert stage.begin() == (2, How.RETRIED, 1)
+    assert stage.begin() == (2, How.RETRIED, 1, 0)
     assert stage.statuses() == {"a": "ready", "b": "blocked", "c": "blocked"}
     stage.run_all()
     assert stage.counts() == {"completed": 3}
@@ -276,7 +276,7 @@ def test_failures_are_left_alone_when_asked(db):
     stage = started(db, {"a": [], "b": []})
     stage.run_all(failing=["a"])
     close(db, stage.workflow_id, 1, at=NOW)
-    assert stage.begin(retry_failed=False) == (1, How.NOTHING_TO_DO, 0)
+    assert stage.begin(retry_failed=False) == (1, How.NOTHING_TO_DO, 0, 0)
 
 
 def test_a_canceled_workflow_goes_on_with_the_next_run(db):

@@ -210,6 +210,10 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed/--no-retry-failed", help="Run jobs again that did not succeed.")
     ] = True,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh/--no-refresh", help="Run completed jobs again whose files or user data have changed."),
+    ] = True,
     force: Annotated[bool, typer.Option("--force", help="Run although input files are missing.")] = False,
     time_limit: Annotated[
         str | None,
@@ -278,6 +282,7 @@ def run(
             grace_s=grace,
             fresh=fresh,
             retry_failed=retry_failed,
+            refresh=refresh,
             turnstile=not no_turnstile,
             durability=durability,
             force=force,
@@ -295,6 +300,94 @@ def cancel(context: typer.Context, target: _Workflow = None, database: _Database
     from torc_local.cli.changing import cancel_workflow
 
     return cancel_workflow(_db(context, database), target, as_json=_json(context, answer))
+
+
+_Select = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SELECT", help="Jobs: names, patterns such as 'sim_*', ids such as 1,5-8; - reads them."),
+]
+_States = Annotated[
+    str | None, typer.Option("-s", "--status", metavar="STATES", help="Only these, such as failed,canceled.")
+]
+_Failed = Annotated[bool, typer.Option("--failed", help="Only failed and terminated ones.")]
+_ReturnCode = Annotated[
+    int | None,
+    typer.Option("--return-code", min=-_MOST, max=_MOST, metavar="N", help="Only those that ended with it last."),
+]
+_Regex = Annotated[str | None, typer.Option("--regex", metavar="REGEX", help="Only those in whose name it is found.")]
+_DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would happen.")]
+_Yes = Annotated[bool, typer.Option("-y", "--yes", "--no-prompts", help="Do not ask.")]
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    select: _Select = None,
+    states: _States = None,
+    return_code: _ReturnCode = None,
+    regex: _Regex = None,
+    workflow: _OfWorkflow = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    failed: _Failed = False,
+    dry_run: _DryRun = False,
+) -> int:
+    """Put jobs back that did not succeed, so that the next run does them again.
+
+    Without SELECT all of them. What comes after them runs again, too, and what they cannot run without; completed jobs
+    stay. Says why for each group.
+    """
+    from torc_local.cli import restarting, selecting
+
+    order = restarting.Order(_db(context, database), workflow, dry_run, _json(context, answer))
+    return restarting.retry(order, selecting.Asked(tuple(select or ()), states, failed, return_code, regex))
+
+
+@app.command()
+def reset(
+    context: typer.Context,
+    select: _Select = None,
+    states: _States = None,
+    return_code: _ReturnCode = None,
+    regex: _Regex = None,
+    workflow: _OfWorkflow = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    failed: _Failed = False,
+    everything: Annotated[bool, typer.Option("--all", help="All jobs.")] = False,
+    dry_run: _DryRun = False,
+    yes: _Yes = False,
+) -> int:
+    """Put jobs back, also completed ones, and everything after them, so that the next run does them again.
+
+    Their attempts and output stay on record.
+    """
+    from torc_local.cli import restarting, selecting
+
+    order = restarting.Order(_db(context, database), workflow, dry_run, _json(context, answer))
+    asked = selecting.Asked(tuple(select or ()), states, failed, return_code, regex)
+    return restarting.reset(order, asked, everything=everything, yes=yes)
+
+
+@app.command()
+def refresh(
+    context: typer.Context,
+    target: _Workflow = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    dry_run: _DryRun = False,
+) -> int:
+    """Put completed jobs back whose input files or user data have changed, or whose output files are missing.
+
+    What comes after them runs again, too. `run` does the same when it goes on with a workflow.
+    """
+    from torc_local.cli import place, restarting
+
+    chosen = place.existing(target, _db(context, database))
+    return restarting.refresh(restarting.Order(chosen.database, chosen.workflow_id, dry_run, _json(context, answer)))
 
 
 @app.command()

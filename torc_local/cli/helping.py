@@ -17,6 +17,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("run", "cancel")),
     ("Build", ("create", "check")),
     ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
+    ("Change", ("retry", "reset", "refresh")),
     ("Data", ("files", "user-data")),
     ("Admin", ("doctor", "db", "help", "version")),
 )
@@ -36,6 +37,13 @@ TARGET names what a command works on:
   3                          a workflow by its id
   torc_output/torc.db        a database with one workflow in it
   (nothing)                  the only workflow in the database
+
+SELECT names jobs (retry, reset, cancel):
+
+  sim_7 'sim_*'              by name, or by a pattern of names
+  12 1,3,5-8                 by id
+  -                          names or ids from standard input, one on each line
+  --failed --status canceled --return-code 137 --regex '_(7|8)$'   of these, only such jobs
 
 JOB is a job's name or id. A name wins over an id that looks the same.
 """

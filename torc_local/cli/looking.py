@@ -6,10 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from torc_local import __version__
-from torc_local.cli import answer, place
-from torc_local.cli.words import did_you_mean
+from torc_local.cli import answer, place, selecting
 from torc_local.ground.errors import ExitCode, InputError
-from torc_local.ground.states import JobStatus
 from torc_local.report import health, listing, scale, status
 from torc_local.report.text import plural, printable, table
 from torc_local.store import opening, reading
@@ -73,7 +71,7 @@ def show_jobs(
     option: Path | None, word: str | None, *, states: str | None, failed: bool, limit: int | None, as_json: bool
 ) -> int:
     """``jobs``."""
-    wanted = _states(states, failed=failed)
+    wanted = selecting.states(states, failed=failed)
     with open_workflow(option, word) as (db, workflow):
         rows = reading.jobs(db, workflow.id, wanted, limit)
         if as_json:
@@ -82,20 +80,6 @@ def show_jobs(
             answer.lines(listing.job_table(rows))
             _say_cut(len(rows), limit)
     return ExitCode.OK
-
-
-def _states(listed: str | None, *, failed: bool) -> list[str] | None:
-    if listed is None:
-        return list(listing.UNSUCCESSFUL) if failed else None
-    known = list(map(str, JobStatus))
-    wanted = [word.strip().lower() for word in listed.split(",") if word.strip()]
-    for word in wanted:
-        if word not in known:
-            hint = did_you_mean(word, known) or f"there are: {', '.join(known)}"
-            raise InputError(f"'{word}' is not a state of a job", hint=hint)
-    if not wanted:
-        raise InputError("--status names no state", hint=f"there are: {', '.join(known)}")
-    return wanted + (list(listing.UNSUCCESSFUL) if failed else [])
 
 
 def show_job(option: Path | None, name: str, workflow_id: int | None, *, as_json: bool) -> int:

@@ -57,6 +57,14 @@ def target(word: str | None) -> Target:
     )
 
 
+def existing(word: str | None, option: Path | None) -> Target:
+    """A workflow that is there: TARGET with ``--db``. Raises InputError for a workflow file."""
+    found = target(word)
+    if found.spec is not None:
+        raise InputError(f"{found.spec} is a workflow file; this needs the id of a workflow", hint="torc-local list")
+    return found._replace(database=found.database or option)
+
+
 def database(option: Path | None, named: Path | None = None, output_dir: Path | None = None) -> Path:
     """The path of the database: named as TARGET, or ``--db``, ``$TORC_LOCAL_DB``, the one in ``-o``, Torc's default."""
     if named is not None and option is not None and named != option:

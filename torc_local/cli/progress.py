@@ -28,7 +28,15 @@ _RATE_S = 10.0
 
 #: Events that are shown as they happen.
 _SHOWN = frozenset(
-    {"job_failed", "job_terminated", "job_too_large", "runner_lost", "process_failed", "workflow_canceled"}
+    {
+        "job_failed",
+        "job_terminated",
+        "job_too_large",
+        "jobs_changed",
+        "runner_lost",
+        "process_failed",
+        "workflow_canceled",
+    }
 )
 
 
@@ -106,7 +114,8 @@ class _Failures:
 
 
 def _introduction(info: RunInfo) -> str:
-    again = f", {info.again:,} run again" if info.again else ""
+    changed = f" ({info.changed:,} because of changes)" if info.changed else ""
+    again = f", {info.again:,} run again{changed}" if info.again else ""
     finished = f", {info.finished:,} already done" if info.finished else ""
     return f"{printable(info.workflow_name)}: {info.how}, {plural(info.total, 'job')}{finished}{again}"
 

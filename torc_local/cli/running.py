@@ -33,6 +33,7 @@ class Request(NamedTuple):
     grace_s: float
     fresh: bool
     retry_failed: bool
+    refresh: bool
     turnstile: bool
     durability: Durability
     force: bool
@@ -75,6 +76,7 @@ def run_target(request: Request) -> int:
         turnstile=request.turnstile,
         retry_failed=request.retry_failed,
         durability=request.durability,
+        refresh=request.refresh,
         force=request.force,
         time_limit_s=time_limit_s,
         limit_memory=request.limit_memory,

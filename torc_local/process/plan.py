@@ -42,6 +42,7 @@ class Options(NamedTuple):
     queue_only: bool = False  # claim and settle, run nothing: for measuring the queue itself
     most_at_once: int | None = None  # jobs that a slot may claim
     durability: Durability = Durability.NORMAL
+    refresh: bool = True  # also run completed jobs again whose files or user data have changed
     force: bool = False  # begin although input files are missing
     time_limit_s: float | None = None  # after so long this run must be over
     limit_memory: bool = True  # end jobs that use more memory than they ask for
@@ -100,6 +101,7 @@ def plan(
         total=sum(counts.values()),
         finished=finished_jobs(counts),
         again=beginning.again,
+        changed=beginning.changed,
         runners=count,
         slots=slots,
         hostname=here.hostname,

@@ -21,6 +21,7 @@ from contextlib import suppress
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
+from torc_local.engine import changes
 from torc_local.engine.begin import How, begin
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
@@ -29,6 +30,7 @@ from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jo
 from torc_local.ground.units import format_duration
 from torc_local.process import gpus, inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
 from torc_local.process.coordinator import Post
+from torc_local.process.declared import mtime_of
 from torc_local.process.guardian import Guardian
 from torc_local.process.identity import Identity, Trouble
 from torc_local.process.inbox import Inbox, heeded
@@ -66,7 +68,9 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
         recovered = recover_dead(db, workflow_id)
         _keep_order(db, workflow_id)
         inputs.check(db, workflow_id, retry_failed=options.retry_failed, force=options.force)
-        beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now())
+        last_event = events.last_id(db, workflow_id)
+        stale = changes.since_last_run(db, workflow_id, mtime_of) if options.refresh else changes.NONE
+        beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now(), changes=stale)
         faults.reach("supervisor.begun")
         setups, info = plan.plan(db, db_path, workflow_id, options, here, devices, beginning)
         info = info._replace(**recovered._asdict())
@@ -76,7 +80,6 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
             code = ExitCode.OK if all_succeeded(counts) else ExitCode.FAILED
             watcher.ended(Outcome(code, counts, info.total, 0.0, ()))
             return code
-        last_event = events.last_id(db, workflow_id)
         _name_too_large(db, workflow_id, setups[0])
     return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event).main()
 

@@ -18,6 +18,7 @@ class RunInfo(NamedTuple):
     total: int
     finished: int  # jobs that need no more work
     again: int  # jobs that were put back to run again
+    changed: int  # of these, completed ones whose files or user data have changed
     runners: int
     slots: int
     hostname: str

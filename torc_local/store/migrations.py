@@ -125,9 +125,6 @@ RUNGS: tuple[str, ...] = (
 
     -- Jobs that were added after the workflow was stored.
 
-    -- Restart.
-    INSERT OR IGNORE INTO move (before, after) VALUES ('pending_failed', 'uninitialized');
-
     """,
 )
 

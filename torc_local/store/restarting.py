@@ -191,10 +191,14 @@ def seed_changed(db: Database, changes: Iterable[tuple[int, int, str]]) -> None:
     _SEED_CHANGED.many(db, changes)
 
 
-def spread(db: Database) -> int:
-    """Find everything after the seeds; how many seeds there are."""
-    _HIT.run(db)
+def seeds(db: Database) -> int:
+    """How many jobs are to be put back for themselves."""
     return _SEEDS.one(db).number
+
+
+def spread(db: Database) -> None:
+    """Find everything after the seeds."""
+    _HIT.run(db)
 
 
 def groups(db: Database) -> list[Group]:

@@ -355,8 +355,6 @@ CREATE TABLE recovery (
 
 -- Jobs that were added after the workflow was stored.
 
--- Restart: what a job was when it completed.
-
 -- What happened, for people: the same lines as on the screen, and those nobody was watching.
 CREATE TABLE event (
     id          INTEGER PRIMARY KEY,
