@@ -132,6 +132,15 @@ def test_it_is_refused_while_somebody_works_and_for_archived_workflows(db):
         back(stage)
 
 
+def test_a_reset_clears_the_canceled_flag(db):
+    stage = finished(db, {"a": []}, failing=["a"])
+    db.connection.execute("UPDATE workflow SET is_canceled = 1")
+    back(stage)
+    found = workflows.get(db, stage.workflow_id)
+    assert found is not None
+    assert not found.is_canceled
+
+
 class Careful(Run):
     """As Run; from some moment on, what did not succeed stays so."""
 

@@ -371,6 +371,27 @@ def reset(
     return restarting.reset(order, asked, everything=everything, yes=yes)
 
 
+@app.command("reset-status", hidden=True)
+def reset_status(
+    context: typer.Context,
+    target: _Workflow = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    failed_only: Annotated[bool, typer.Option("--failed-only", help="Only what did not succeed.")] = False,
+    reinitialize: Annotated[bool, typer.Option("--reinitialize", "-r", help="Also what has changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", hidden=True)] = False,  # noqa: ARG001 - Torc's; what runs is never reset
+    dry_run: _DryRun = False,
+    yes: _Yes = False,
+) -> int:
+    """Torc's spelling of retry (--failed-only) and reset --all."""
+    from torc_local.cli import place, restarting
+
+    chosen = place.existing(target, _db(context, database))
+    order = restarting.Order(chosen.database, chosen.workflow_id, dry_run, _json(context, answer))
+    return restarting.reset_status(order, failed_only=failed_only, reinitialize=reinitialize, yes=yes)
+
+
 @app.command()
 def refresh(
     context: typer.Context,
@@ -378,6 +399,7 @@ def refresh(
     database: _Database = None,
     answer: _Format = None,
     *,
+    force: Annotated[bool, typer.Option("--force", hidden=True)] = False,  # noqa: ARG001 - Torc's
     dry_run: _DryRun = False,
 ) -> int:
     """Put completed jobs back whose input files or user data have changed, or whose output files are missing.
@@ -388,6 +410,46 @@ def refresh(
 
     chosen = place.existing(target, _db(context, database))
     return restarting.refresh(restarting.Order(chosen.database, chosen.workflow_id, dry_run, _json(context, answer)))
+
+
+_Workflows = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Ids of workflows.")]
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    ids: _Workflows = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    dry_run: _DryRun = False,
+    yes: _Yes = False,
+) -> int:
+    """Delete workflows with all that is on record of them and the output of their jobs. Asks before.
+
+    Give the room back to the file system with: torc-local db vacuum
+    """
+    from torc_local.cli import keeping
+
+    return keeping.delete(_db(context, database), ids or [], yes=yes, dry_run=dry_run, as_json=_json(context, answer))
+
+
+@app.command()
+def archive(context: typer.Context, ids: _Workflows = None, database: _Database = None, answer: _Format = None) -> int:
+    """Put workflows aside: they are not listed and do not run, and everything stays on record."""
+    from torc_local.cli import keeping
+
+    return keeping.archive(_db(context, database), ids or [], archived=True, as_json=_json(context, answer))
+
+
+@app.command()
+def unarchive(
+    context: typer.Context, ids: _Workflows = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """Bring workflows back from the archive."""
+    from torc_local.cli import keeping
+
+    return keeping.archive(_db(context, database), ids or [], archived=False, as_json=_json(context, answer))
 
 
 @app.command()
@@ -420,11 +482,19 @@ app.command("validate", hidden=True)(check)
 
 
 @app.command("list")
-def list_(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
-    """List the workflows of a database."""
+def list_(
+    context: typer.Context,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", "--include-archived", help="Also archived ones.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", "--archived-only", help="Only archived ones.")] = False,
+) -> int:
+    """List the workflows of a database; archived ones only when asked to."""
     from torc_local.cli.looking import show_list
 
-    return show_list(_db(context, database), as_json=_json(context, answer))
+    wanted = {True} if archived else {False, True} if everything else {False}
+    return show_list(_db(context, database), wanted, as_json=_json(context, answer))
 
 
 @app.command()

@@ -17,7 +17,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("run", "cancel")),
     ("Build", ("create", "check")),
     ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
-    ("Change", ("retry", "reset", "refresh")),
+    ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),
     ("Data", ("files", "user-data")),
     ("Admin", ("doctor", "db", "help", "version")),
 )

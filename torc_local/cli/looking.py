@@ -45,13 +45,13 @@ def dead_runners(runners: Sequence[RunnerRow]) -> set[int]:
     }
 
 
-def show_list(option: Path | None, *, as_json: bool) -> int:
+def show_list(option: Path | None, archived: set[bool], *, as_json: bool) -> int:
     """``list``."""
     with _open(option) as db:
         if as_json:
-            answer.items(listing.workflow_items(db))
+            answer.items(listing.workflow_items(db, archived))
         else:
-            answer.lines(listing.workflow_table(db))
+            answer.lines(listing.workflow_table(db, archived))
     return ExitCode.OK
 
 

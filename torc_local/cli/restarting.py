@@ -41,14 +41,7 @@ class Done(NamedTuple):
 
 def retry(order: Order, asked: Asked) -> int:
     """``retry``: what did not succeed runs again, all of it or what is chosen; completed jobs stay."""
-
-    def seeds(db: Database, workflow_id: int, chosen: list[int] | None) -> None:
-        if chosen is None:
-            restarting.seed_unsuccessful(db, workflow_id, undecided=True)
-        else:
-            restarting.seed_these(db, workflow_id, chosen, completed=False)
-
-    return _say(_put_back(order, "retry", asked, seeds), order)
+    return _say(_put_back(order, "retry", asked, _unsuccessful), order)
 
 
 def reset(order: Order, asked: Asked, *, everything: bool, yes: bool) -> int:
@@ -59,28 +52,60 @@ def reset(order: Order, asked: Asked, *, everything: bool, yes: bool) -> int:
             hint="torc-local reset 'sim_*', torc-local reset --all; torc-local retry is for what did not succeed",
         )
 
-    def seeds(db: Database, workflow_id: int, chosen: list[int] | None) -> None:
-        if chosen is None:
-            restarting.seed_all(db, workflow_id)
-        else:
-            restarting.seed_these(db, workflow_id, chosen, completed=True)
-
     if everything and not order.dry_run and not _agree_to_all(order, yes=yes):
         answer.note("nothing was changed")
         return ExitCode.OK
-    return _say(_put_back(order, "reset", asked, seeds), order)
+    return _say(_put_back(order, "reset", asked, _whatever), order)
 
 
 def refresh(order: Order) -> int:
     """``refresh``: completed jobs run again whose files or user data have changed since."""
+    return _say(_put_back(order, "refresh", Asked(), _changed), order)
 
-    def seeds(db: Database, workflow_id: int, _: list[int] | None) -> None:
-        changes.seed(db, found(db, workflow_id))
 
-    def found(db: Database, workflow_id: int) -> changes.Changes:
-        return changes.look(db, workflow_id, mtime_of)
+def reset_status(order: Order, *, failed_only: bool, reinitialize: bool, yes: bool) -> int:
+    """Torc's ``workflows reset-status``: ``retry`` or ``reset --all``, and with ``--reinitialize`` also ``refresh``."""
+    if not failed_only and not order.dry_run and not _agree_to_all(order, yes=yes):
+        answer.note("nothing was changed")
+        return ExitCode.OK
+    first = _put_back(order, "reset", Asked(), _unsuccessful if failed_only else _whatever)
+    done = [first]
+    if reinitialize:
+        done.append(_put_back(order, "refresh", Asked(), _changed))
+    told = [line for one in done for line in lines(one, dry_run=order.dry_run)]
+    if not order.as_json:
+        answer.lines(told)
+        return ExitCode.OK
+    answer.document(
+        {
+            "status": "success",
+            "workflow_id": first.workflow_id,
+            "operations": {"workflow_reset": True, "job_reset": True, "reinitialize": reinitialize},
+            "failed_only": failed_only,
+            "dry_run": order.dry_run,
+            "messages": [line.strip() for line in told],
+            "errors": [],
+        }
+    )
+    return ExitCode.OK
 
-    return _say(_put_back(order, "refresh", Asked(), seeds), order)
+
+def _unsuccessful(db: Database, workflow_id: int, chosen: list[int] | None) -> None:
+    if chosen is None:
+        restarting.seed_unsuccessful(db, workflow_id, undecided=True)
+    else:
+        restarting.seed_these(db, workflow_id, chosen, completed=False)
+
+
+def _whatever(db: Database, workflow_id: int, chosen: list[int] | None) -> None:
+    if chosen is None:
+        restarting.seed_all(db, workflow_id)
+    else:
+        restarting.seed_these(db, workflow_id, chosen, completed=True)
+
+
+def _changed(db: Database, workflow_id: int, _: list[int] | None) -> None:
+    changes.seed(db, changes.look(db, workflow_id, mtime_of))
 
 
 def _agree_to_all(order: Order, *, yes: bool) -> bool:

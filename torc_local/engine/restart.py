@@ -54,6 +54,11 @@ def put_back(db: Database, workflow_id: int, seeds: Seeds, *, at: float, what: s
     """
     prepare(db)
     with db.write("put back", keep=not dry_run):
+        workflow = workflows.get(db, workflow_id)
+        if workflow is None:
+            raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
+        if workflow.is_archived:
+            raise InputError(f"workflow {workflow_id} is archived", hint=f"torc-local unarchive {workflow_id}")
         refuse_live(db, workflow_id)
         draw_consequences(db, workflow_id)
         restarting.clear(db)
@@ -75,12 +80,7 @@ def put_back(db: Database, workflow_id: int, seeds: Seeds, *, at: float, what: s
 
 
 def refuse_live(db: Database, workflow_id: int) -> None:
-    """Raise InputError when a workflow is archived, or somebody works on it."""
-    workflow = workflows.get(db, workflow_id)
-    if workflow is None:
-        raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
-    if workflow.is_archived:
-        raise InputError(f"workflow {workflow_id} is archived", hint=f"torc-local unarchive {workflow_id}")
+    """Raise InputError when somebody works on a workflow."""
     alive = runners.alive(db, workflow_id)
     if alive:
         nodes = ", ".join(sorted({runner.hostname for runner in alive}))

@@ -1,5 +1,6 @@
 """Lists of workflows, jobs and results: rows for tables and items for JSON."""
 
+from collections.abc import Collection
 from typing import Any
 
 from torc_local.ground.states import JobStatus
@@ -15,10 +16,12 @@ _COMMAND_WIDTH = 60
 _NEIGHBOURS = 20
 
 
-def workflow_items(db: Database) -> list[dict[str, Any]]:
-    """JSON items of ``list``."""
+def workflow_items(db: Database, archived: Collection[bool]) -> list[dict[str, Any]]:
+    """JSON items of ``list``; ``archived``: which kinds of workflows."""
     items = []
     for workflow in workflows.list_all(db):
+        if bool(workflow.is_archived) not in archived:
+            continue
         counts = workflows.counts(db, workflow.id)
         items.append(
             {
@@ -30,6 +33,7 @@ def workflow_items(db: Database) -> list[dict[str, Any]]:
                 "total_jobs": sum(counts.values()),
                 "jobs_by_status": counts,
                 "is_canceled": bool(workflow.is_canceled),
+                "is_archived": bool(workflow.is_archived),
                 "spec_path": workflow.spec_path,
                 "created_at": iso(workflow.created_at),
             }
@@ -37,10 +41,12 @@ def workflow_items(db: Database) -> list[dict[str, Any]]:
     return items
 
 
-def workflow_table(db: Database) -> list[str]:
-    """Lines of ``list``."""
+def workflow_table(db: Database, archived: Collection[bool]) -> list[str]:
+    """Lines of ``list``; likewise."""
     rows = []
     for workflow in workflows.list_all(db):
+        if bool(workflow.is_archived) not in archived:
+            continue
         counts = workflows.counts(db, workflow.id)
         rows.append(
             [

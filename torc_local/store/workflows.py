@@ -131,6 +131,18 @@ def set_canceled(db: Database, workflow_id: int, *, canceled: bool) -> bool:
     return bool(_SET_CANCELED.rows(db, (workflow_id, int(canceled))))
 
 
+_SET_ARCHIVED = statement(
+    "workflow_set_archived",
+    "UPDATE workflow SET is_archived = ?2 WHERE id = ?1 AND is_archived <> ?2 RETURNING id",
+    _Id._make,
+)
+
+
+def set_archived(db: Database, workflow_id: int, *, archived: bool) -> bool:
+    """Put a workflow into the archive or out of it; False when it was so already."""
+    return bool(_SET_ARCHIVED.rows(db, (workflow_id, int(archived))))
+
+
 _RUN = statement(
     "run_newest",
     "SELECT workflow_id, run_id, started_at, ended_at FROM run WHERE workflow_id = ? ORDER BY run_id DESC LIMIT 1",
