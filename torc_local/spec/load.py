@@ -8,12 +8,15 @@ from pathlib import Path
 
 from torc_local.ground.errors import Problem, SpecError
 from torc_local.spec.check import check
+from torc_local.spec.formats import Format, by_suffix, likeliest
+from torc_local.spec.json5_tree import json5_steps, read_json5
 from torc_local.spec.json_tree import json_steps, read_json
+from torc_local.spec.kdl_tree import kdl_steps, read_kdl
 from torc_local.spec.model import Spec
 from torc_local.spec.places import Step, repeated_keys
 from torc_local.spec.problems import Problems
 from torc_local.spec.source import Source, Unreadable, decode, read_bytes
-from torc_local.spec.wording import quote
+from torc_local.spec.wording import describe, quote
 from torc_local.spec.yaml_tree import read_yaml, yaml_steps
 
 _Steps = Callable[[], Iterator[Step]]
@@ -26,15 +29,14 @@ def load(path: str | Path) -> Spec:
 
 
 def loads(text: bytes, file: str) -> Spec:
-    """The checked workflow of a file's content; the suffix of ``file`` says whether it is JSON or YAML."""
-    problems = Problems()
+    """The checked workflow of a file's content; the suffix of ``file`` says which format it is."""
     with _without_collector():
         try:
             source = Source(file, decode(text, file))
         except Unreadable as error:
             raise SpecError([Problem(file, 0, 0, error.message, error.hint)]) from None
         try:
-            tree, repeats, steps = _read(source, problems)
+            tree, repeats, steps, problems = _read(source)
         except Unreadable as error:
             raise SpecError([source.problem(error.message, error.hint, error.start, error.end)]) from None
         if repeats:
@@ -45,25 +47,51 @@ def loads(text: bytes, file: str) -> Spec:
         return spec._replace(warnings=tuple(problems.warnings(source, steps)))
 
 
-def _read(source: Source, problems: Problems) -> tuple[object, bool, _Steps]:
-    suffix = Path(source.file).suffix.lower()
-    if suffix in {".json5", ".kdl"}:
-        raise Unreadable(f"this version does not read {suffix} files", "write the workflow as YAML or JSON")
-    if suffix not in {".yaml", ".yml"}:
+def _read(source: Source) -> tuple[object, bool, _Steps, Problems]:
+    """The tree, whether it repeats a key, where things are, and problems so far; by suffix, else all are tried."""
+    known = by_suffix(source.file)
+    if known is not None:
+        problems = Problems()
+        return *_FORMATS[known](source, problems), problems
+    likely = likeliest(source.text)
+    errors: dict[Format, Unreadable] = {}
+    for kind, read in _FORMATS.items():
+        problems = Problems()
         try:
-            return *read_json(source), partial(json_steps, source)
+            tree, repeats, steps = read(source, problems)
         except Unreadable as error:
-            # Without a suffix that decides, what begins like JSON is reported as JSON, unless it is good YAML.
-            if suffix == ".json":
-                raise
-            json_error = error
-        try:
-            return *read_yaml(source, problems), partial(yaml_steps, source)
-        except Unreadable:
-            if source.text.lstrip()[:2] in {'{"', "{\n"}:
-                raise json_error from None
-            raise
+            errors[kind] = error
+            continue
+        # Any word is a text in YAML and a node in KDL.
+        if kind is likely or (isinstance(tree, dict) and (kind is not Format.KDL or "name" in tree)):
+            return tree, repeats, steps, problems
+        errors[kind] = Unreadable(f"a workflow must be a mapping with 'name' and 'jobs', not {describe(tree)}")
+    raise errors[likely]
+
+
+def _read_json(source: Source, _problems: Problems) -> tuple[object, bool, _Steps]:
+    return *read_json(source), partial(json_steps, source)
+
+
+def _read_json5(source: Source, _problems: Problems) -> tuple[object, bool, _Steps]:
+    return *read_json5(source), partial(json5_steps, source)
+
+
+def _read_yaml(source: Source, problems: Problems) -> tuple[object, bool, _Steps]:
     return *read_yaml(source, problems), partial(yaml_steps, source)
+
+
+def _read_kdl(source: Source, problems: Problems) -> tuple[object, bool, _Steps]:
+    return *read_kdl(source, problems), partial(kdl_steps, source)
+
+
+#: In the order in which they are tried (Torc).
+_FORMATS = {
+    Format.JSON: _read_json,
+    Format.JSON5: _read_json5,
+    Format.YAML: _read_yaml,
+    Format.KDL: _read_kdl,
+}
 
 
 def _report_repeats(source: Source, steps: _Steps, problems: Problems) -> None:
