@@ -17,7 +17,16 @@ BELOW = {
     "process": {"engine", "store", "ground"},
     "cli": {"report", "process", "engine", "store", "spec", "ground"},
 }
-PACKAGES = {"yaml": "spec", "pynvml": "process", "apsw": "store", "psutil": "process", "typer": "cli", "tqdm": "cli"}
+PACKAGES = {
+    "yaml": "spec",
+    "pyjson5": "spec",
+    "ckdl": "spec",
+    "pynvml": "process",
+    "apsw": "store",
+    "psutil": "process",
+    "typer": "cli",
+    "tqdm": "cli",
+}
 
 # The translators between two strangers; the places where a process ends and an SQLite error becomes a sentence; and
 # those that say which SQLite this is.

@@ -141,10 +141,15 @@ def test_a_problem_in_a_list_that_an_alias_repeats_is_found_at_the_list(only):
     assert only(text).column == 49
 
 
-def test_the_suffix_decides_and_without_one_both_are_tried(read, only):
+def test_jobs_that_are_no_list_are_one_problem(only):
+    assert only("name: w\njobs: 5\n").message == "'jobs' must be a list, not the number 5"
+
+
+def test_the_suffix_decides_and_without_one_all_are_tried(read, only):
     text = json.dumps({"name": "w", "jobs": []})
     assert read(text, "w.json").digest == read(text, "w").digest == read("name: w\njobs: []\n", "w").digest
-    assert ".kdl" in only(text, "w.kdl").message
+    assert read("{name: 'w', jobs: [],}", "w").digest == read('name "w"', "w").digest == read(text, "w").digest
+    assert "'[' is not expected here" in only(text, "w.kdl").message
     assert "not valid JSON" in only("name: w\njobs: []\n", "w.json").message
 
 

@@ -78,7 +78,7 @@ _OfWorkflow = Annotated[
     int | None,
     typer.Option("-w", "--workflow", min=0, max=_MOST, metavar="ID", help="The workflow.  [default: the only one]"),
 ]
-_Spec = Annotated[str, typer.Argument(metavar="SPEC", help="Workflow file (YAML or JSON); - is standard input.")]
+_Spec = Annotated[str, typer.Argument(metavar="SPEC", help="Workflow file; - is standard input.")]
 _Limit = Annotated[
     int | None, typer.Option("-l", "--limit", min=0, max=_MOST, metavar="N", help="At most so many lines.")
 ]

@@ -60,7 +60,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     jobs = expand(tree["jobs"], [r.name for r in resources], shared, problems, handler_names)
     if problems:
         # Jobs that could not be read would look like unknown dependencies; only complete lists are checked further.
-        if len(jobs.families) == len(tree["jobs"]):
+        if isinstance(tree["jobs"], list) and len(jobs.families) == len(tree["jobs"]):
             waits = resolve(jobs, problems)
             if names_known:
                 resolve_uses(jobs, (files, user_data), waits, problems)

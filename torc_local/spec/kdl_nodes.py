@@ -1,6 +1,5 @@
 """KDL (1 and 2) as a list of nodes, read by ckdl (extra ``kdl``); on demand with the place of everything."""
 
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ _Loose = Any  # nodes and values of ckdl, which has no type hints
 _Offsets = tuple[int, int]
 
 _NOWHERE: _Offsets = (0, 0)
-_OLD_WORDS = re.compile(r"(?<![#\w\"-])(true|false|null)(?![\w\"-])")
+_OLD_WORDS = frozenset({"true", "false", "null"})
 
 
 class Value(NamedTuple):
@@ -109,22 +108,34 @@ def _parse(source: Source) -> list[_Loose]:
 def _syntax(text: str, error: Exception, parse: Callable[[str], object]) -> Unreadable:
     """Where ckdl, which gives no position, stopped understanding: the smallest node that it cannot read alone."""
     try:
-        nodes = placed_nodes(text)
+        nodes = all_nodes = placed_nodes(text)
     except Lost as lost:
         return _lost(text, lost)
     bad: Placed | None = None
     while found := next((node for node in nodes if not _reads(text[node.name[0] : node.end], parse)), None):
         bad, nodes = found, found.children
+    if (old := _old_word(text, all_nodes)) is not None:
+        hint = f"KDL 2 writes #{text[old[0] : old[1]]}"
+        return Unreadable("this is KDL 1, and other things in the document are KDL 2", hint, *old)
     what = str(error)
     message = f"this is not valid KDL: {what[:1].lower()}{what[1:]}"
     if bad is None:
         return Unreadable(message)
     start = bad.name[0]
     row = text[start : bad.end].split("\n", 1)[0]
-    if (old := _OLD_WORDS.search(row)) is not None:
-        hint = f"KDL 2 writes #{old[1]}"
-        return Unreadable("this is KDL 1 in a document of KDL 2", hint, start + old.start(), start + old.end())
     return Unreadable(message, "text with special characters stands in quotes", start, start + len(row))
+
+
+def _old_word(text: str, nodes: list[Placed]) -> _Offsets | None:
+    """A value of KDL 1 in a document that has some of KDL 2."""
+    spans: list[_Offsets] = []
+    while nodes:
+        spans += (span for node in nodes for span in (*node.args, *(value for _, value in node.properties)))
+        nodes = [child for node in nodes for child in node.children]
+    words = [(span, text[span[0] : span[1]]) for span in sorted(spans)]
+    if not any(word.startswith("#") for _, word in words):
+        return None
+    return next((span for span, word in words if word in _OLD_WORDS), None)
 
 
 def _lost(text: str, lost: Lost) -> Unreadable:
@@ -132,6 +143,8 @@ def _lost(text: str, lost: Lost) -> Unreadable:
     char = text[at : at + 1]
     if lost.opened:
         return Unreadable("the braces of this node are never closed", "add }", at, at + 1)
+    if char == "}":
+        return Unreadable("no braces are open here", "remove it", at, at + 1)
     if text.startswith("/*", at):
         return Unreadable("this comment is never closed", "add */", at, at + 2)
     if char == '"' or (char in "#r" and '"' in text[at : at + 10]):

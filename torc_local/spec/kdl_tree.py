@@ -14,7 +14,7 @@ from torc_local.spec.kdl_words import WORKFLOW, Level
 from torc_local.spec.places import Path, Span, Step, nearest
 from torc_local.spec.problems import Problems
 from torc_local.spec.source import Source
-from torc_local.spec.wording import did_you_mean, quote
+from torc_local.spec.wording import closest, did_you_mean, quote
 
 _Tree = dict[str, Any]
 _Offsets = tuple[int, int]
@@ -80,18 +80,26 @@ class _Reader:
     def _read_level(self, nodes: list[Node], tree: _Tree, path: Path, level: Level) -> None:
         entries = {node: key for key, (node, _) in level.entries.items()}
         lists = {word: key for key, words in level.lists.items() for word in words}
-        for node in nodes:
+        for found in nodes:
+            node = self._known(found, level)
+            if node is None:
+                continue
             key = entries.get(node.name)
             if key is not None and not _is_whole(node, key):
                 self._read_entry(node, tree, key, path, level.entries[key][1])
             elif node.name in lists and node.annotation is None:
                 self._read_list(node, tree, lists[node.name], path)
-            elif node.name in level.keys:
-                make = self._json if node.name in level.json else self._value
-                self._put(node, tree, path, make)
             else:
-                hint = did_you_mean(node.name, level.nodes())
-                self._complain(node.span, f"unknown node {quote(node.name)} {level.where}", hint)
+                self._put(node, tree, path, self._json if node.name in level.json else self._value)
+
+    def _known(self, node: Node, level: Level) -> Node | None:
+        """The node; a misspelt one, once reported, as what was meant, so that nothing else seems to be missing."""
+        if node.name in level.nodes():
+            return node
+        words = level.usual()
+        self._complain(node.span, f"unknown node {quote(node.name)} {level.where}", did_you_mean(node.name, words))
+        meant = closest(node.name, words)
+        return None if meant is None else node._replace(name=meant)
 
     def _read_entry(self, node: Node, tree: _Tree, key: str, path: Path, level: Level) -> None:
         """A node that is one entry of a list of mappings, such as a job."""
@@ -116,7 +124,7 @@ class _Reader:
         lists = {word: known for known, words in level.lists.items() for word in words}
         for name, value, span in node.properties:
             if name not in level.keys and name not in lists:
-                hint = did_you_mean(name, level.nodes())
+                hint = did_you_mean(name, level.usual())
                 self._complain(span, f"unknown key {quote(name)} {level.where}", hint)
                 continue
             meant = lists.get(name, name)

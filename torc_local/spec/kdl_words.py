@@ -33,6 +33,10 @@ class Level(NamedTuple):
         """Every word that may begin a node."""
         return self.keys.union(*self.lists.values(), (node for node, _ in self.entries.values()))
 
+    def usual(self) -> frozenset[str]:
+        """Those that a person means: one ``job`` after the other, and not ``jobs``."""
+        return self.nodes() - {key for key, (node, _) in self.entries.items() if node != key}
+
 
 #: Lists that Torc reads from several arguments of one node.
 ONE_NODE = frozenset({"use_parameters", "exit_codes"})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from torc_local.ground.errors import Problem, SpecError
+from torc_local.spec.formats import SUFFIXES
 from torc_local.spec.wording import printable
 
 LARGEST_FILE = 1 << 30  # bytes
@@ -101,7 +102,9 @@ def decode(data: bytes, file: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Unreadable("the file is UTF-16 text", "save it as UTF-8")
     if b"\0" in data:
-        raise Unreadable(f"{Path(file).name} is a binary file, not a workflow", "a workflow is YAML or JSON text")
+        raise Unreadable(
+            f"{Path(file).name} is a binary file, not a workflow", "a workflow is text: YAML, JSON, JSON5 or KDL"
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -114,7 +117,7 @@ def decode(data: bytes, file: str) -> str:
 def _neighbour(path: Path) -> str | None:
     """A hint that names a workflow file next to a missing one."""
     try:
-        names = sorted(p.name for p in path.parent.iterdir() if p.suffix in {".yaml", ".yml", ".json"})
+        names = sorted(p.name for p in path.parent.iterdir() if p.suffix.lower() in SUFFIXES)
     except OSError:
         return None
     return f"in the same directory: {', '.join(names[:5])}" if names else None

@@ -1,0 +1,124 @@
+"""Workflow files in all formats, by name, without one and from standard input; what does not read is explained."""
+
+import json
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.behaviour
+
+WORKFLOW = {
+    "name": "w",
+    "jobs": [
+        {"name": "part_{i}", "command": "echo {i} >> out.txt", "parameters": {"i": "1:3"}},
+        {"name": "all", "command": "sort out.txt > all.txt", "depends_on_regexes": ["^part_"]},
+    ],
+}
+YAML = yaml.safe_dump(WORKFLOW, sort_keys=False)
+JSON = json.dumps(WORKFLOW)
+JSON5 = """// comments are allowed
+{name: 'w', jobs: [
+    {name: 'part_{i}', command: 'echo {i} >> out.txt', parameters: {i: '1:3'}},
+    {name: 'all', command: 'sort out.txt > all.txt', depends_on_regexes: ['^part_']},
+]}
+"""
+KDL = """
+name "w"
+job "part_{i}" {
+    command "echo {i} >> out.txt"
+    parameters { i "1:3" }
+}
+job "all" {
+    command "sort out.txt > all.txt"
+    depends_on_regexes "^part_"
+}
+"""
+ALL = {"w.yaml": YAML, "w.yml": YAML, "w.json": JSON, "w.json5": JSON5, "w.kdl": KDL}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_file_of_every_format_runs(place, name):
+    place.write(ALL[name], name)
+    answer = place.call("run", name, "-j", "2", "--progress", "none")
+    assert answer.code == 0, answer.err
+    assert place.text("all.txt") == "1\n2\n3\n"
+
+
+@pytest.mark.parametrize("text", [YAML, JSON, JSON5, KDL], ids=["yaml", "json", "json5", "kdl"])
+def test_without_a_suffix_formats_are_tried_in_turn(place, text):
+    place.write(text, "workflow")
+    answer = place.call("check", "workflow", "-f", "json")
+    assert answer.json["summary"]["job_names"] == ["part_1", "part_2", "part_3", "all"]
+
+
+def test_a_workflow_from_standard_input_runs_and_the_same_text_goes_on_with_it(place):
+    text = YAML.replace("sort out.txt > all.txt", "test -e now && sort out.txt > all.txt")
+    first = place.call("run", "-", "-j", "2", "--progress", "none", input=text)
+    assert first.code == 1
+    place.write("", "now")
+    again = place.call("run", "-", "-j", "2", "--progress", "none", input=text)
+    assert again.code == 0, again.err
+    assert place.text("all.txt") == "1\n2\n3\n", "what had completed did not run again"
+    assert len(place.call("list", "-f", "json").json["items"]) == 1
+
+
+def test_check_and_create_read_standard_input(place):
+    assert place.call("check", "-", input=KDL).out.startswith("- is valid: workflow 'w', 4 jobs")
+    assert place.call("create", "-", input=JSON5).out == "1\n"
+    assert place.call("check", "-", input="").code == 2
+
+
+def test_mistakes_are_told_with_line_and_column_in_every_format(place):
+    wrong = {
+        "w.yaml": ("name: w\njobs:\n- {name: a, comand: x}\n", "3:13"),
+        "w.json": ('{"name": "w",\n"jobs": [{"name": "a", "comand": "x"}]}', "2:24"),
+        "w.json5": ("{name: 'w',\njobs: [{name: 'a', comand: 'x'}]}", "2:20"),
+        "w.kdl": ('name "w"\njob "a" { comand "x" }\n', "2:11"),
+    }
+    for name, (text, at) in wrong.items():
+        place.write(text, name)
+        answer = place.call("run", name)
+        assert answer.code == 2
+        assert answer.err.startswith(f"{name}:{at}: error: unknown ")
+        assert "did you mean 'command'?" in answer.err
+    assert not place.exists()
+
+
+def test_a_text_that_no_format_can_read_is_explained_as_the_likeliest(place):
+    for text, message in {
+        '{"name": "w", "jobs": [}': "this is not valid JSON",
+        "{name: 'w', jobs: [}": "is not expected here",
+        'name "w"\njob "a" {': "the braces of this node are never closed",
+        "name: w\njobs: [": "the file ends in the middle of a list",
+    }.items():
+        place.write(text, "workflow")
+        answer = place.call("check", "workflow")
+        assert answer.code == 2
+        assert message in answer.err
+
+
+@pytest.mark.parametrize(("name", "module", "extra"), [("w.json5", "pyjson5", "json5"), ("w.kdl", "ckdl", "kdl")])
+def test_a_missing_extra_is_told_in_one_sentence(place, name, module, extra):
+    place.write(ALL[name], name)
+    program = f"import sys; sys.modules[{module!r}] = None; from torc_local.cli.main import main; sys.exit(main())"
+    answer = place.call("run", name, program=program)
+    assert answer.code == 2
+    assert f"pip install 'torc-local[{extra}]'" in answer.err
+    assert len(answer.err.splitlines()) <= 2
+
+
+def test_the_spellings_of_torcs_examples_mean_their_dependencies(place):
+    place.write(
+        """
+        name "w"
+        file "f" path="f.txt"
+        job "a" { command "echo a > f.txt"; output_files "f" }
+        job "b" { command "cp f.txt b.txt"; input_files "f" }
+        job "c" { command "cp b.txt c.txt"; depends_on_job "b" "a" }
+        job "d" { command "cp c.txt d.txt"; depends_on_regexes "^c$" "^b$" }
+        """,
+        "w.kdl",
+    )
+    answer = place.call("run", "w.kdl", "-j", "4", "--progress", "none")
+    assert answer.code == 0, answer.err
+    assert place.text("d.txt") == "a\n"
