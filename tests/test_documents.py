@@ -30,7 +30,7 @@ def test_the_page_on_workflow_files_names_every_key_that_is_acted_on():
     page = (ROOT / "docs" / "workflow-files.md").read_text()
     acted_on = (
         (fields.WORKFLOW_KEYS - fields.REFUSED_WORKFLOW.keys() - fields.IGNORED_WORKFLOW.keys())
-        | (fields.JOB_KEYS - fields.REFUSED_JOB.keys() - fields.IGNORED_JOB.keys())
+        | (fields.JOB_KEYS - fields.IGNORED_JOB.keys())
         | fields.RESOURCE_KEYS
     )
     assert [key for key in sorted(acted_on) if f"`{key}`" not in page] == []

@@ -27,6 +27,12 @@ def test_every_key_is_kept_and_read_back(read):
     assert settings.loads(settings.dumps(said)) == said
 
 
+def test_what_is_said_of_output_is_kept_and_read_back(read):
+    spec = read(HEAD + "  stdio: {mode: no_stderr, delete_on_success: true}\n")
+    assert (spec.settings.stdio, spec.settings.delete_on_success) == ("no_stderr", True)
+    assert settings.loads(settings.dumps(spec.settings)) == spec.settings
+
+
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
@@ -41,6 +47,11 @@ def test_every_key_is_kept_and_read_back(read):
         ("termination_signal: SIGTREM", "is not a signal", "did you mean 'SIGTERM'?"),
         ("termination_signal: 15", "must be text", '"15"'),
         ("mode: local", "unknown mode 'local'", "direct, slurm, auto"),
+        ("stdio: none", "'stdio' must be a mapping, not the text 'none'", "stdio: {mode: none}"),
+        ("stdio: {mode: no_stdot}", "unknown mode 'no_stdot' of 'stdio'", "did you mean 'no_stdout'?"),
+        ("stdio: {mode: 1}", "'mode' must be text", '"1"'),
+        ("stdio: {modes: none}", "unknown key 'modes' in 'stdio'", "did you mean 'mode'?"),
+        ("stdio: {delete_on_success: maybe}", "'delete_on_success' must be true or false", None),
     ],
 )
 def test_a_mistake_is_an_error_in_its_line(only, line, message, hint):

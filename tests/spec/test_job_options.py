@@ -8,6 +8,7 @@ from torc_local.ground.errors import SpecError
 from torc_local.spec import options, settings
 from torc_local.spec.load import loads
 from torc_local.spec.options import NONE, Options
+from torc_local.spec.stdio import Stdio, stdio_of
 
 
 def load(*jobs, **top):
@@ -101,3 +102,16 @@ def test_a_submission_directory_must_be_a_name():
     assert "must be text" in complaint(submission_directory=[1])
     assert "NUL" in complaint(submission_directory="a\0")
     assert load(submission_directory="/there").settings.submission_directory == "/there"
+
+
+def test_what_a_job_says_of_its_output_wins_over_the_workflow_key_by_key():
+    config = {"stdio": {"mode": "combined", "delete_on_success": True}}
+    spec = load(
+        {"name": "a", "command": "x"},
+        {"name": "b", "command": "x", "stdio": {"mode": "none"}},
+        {"name": "c", "command": "x", "stdio": {"delete_on_success": False}},
+        execution_config=config,
+    )
+    found = [stdio_of(spec.settings, options.loads(options.dumps(one))) for one in said(spec)]
+    assert found == [Stdio("combined", True), Stdio("none", True), Stdio("combined", False)]
+    assert "unknown mode 'all' of 'stdio'" in complaint({"name": "a", "command": "x", "stdio": {"mode": "all"}})

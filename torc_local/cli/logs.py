@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from torc_local.cli import answer, place
+from torc_local.engine.options import stdio_of_job
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import ENDED
 from torc_local.report import output
@@ -30,14 +31,23 @@ def print_logs(
         if found is None:
             job = reading.job(db, job_id)
             raise output.why_none(job.name, job.status)
-        written = _write(found)
-        if not written and found.other_bytes:
-            stream, flag = ("output", "") if stderr else ("error", " --stderr")
-            answer.note(
-                f"nothing here, but {size(found.other_bytes)} on standard {stream}: "
-                f"{place.command(db.path)} logs {printable(name)}{flag}"
-            )
+        if not _write(found):
+            _say_why_empty(db, job_id, found, stderr=stderr)
     return ExitCode.OK
+
+
+def _say_why_empty(db: Database, job_id: int, found: Place, *, stderr: bool) -> None:
+    job = reading.job(db, job_id)
+    stdio = stdio_of_job(db, job.workflow_id, job.options_id)
+    why = output.why_empty(stdio, job.name, stderr=stderr, completed=found.completed)
+    if found.other_bytes:
+        stream, flag = ("output", "") if stderr else ("error", " --stderr")
+        answer.note(
+            f"{why or 'nothing here'}, but {size(found.other_bytes)} on standard {stream}: "
+            f"{place.command(db.path)} logs {printable(job.name)}{flag}"
+        )
+    elif why is not None:
+        answer.note(printable(why))
 
 
 def _write(found: Place) -> int:
@@ -65,5 +75,7 @@ def _follow(db: Database, job_id: int, *, stderr: bool, attempt: int | None) -> 
             left = None if found.length is None else max(0, found.length - shown)
             shown += _write(found._replace(start=found.start + shown, length=left))
             if not found.live:
+                if not shown:
+                    _say_why_empty(db, job_id, found, stderr=stderr)
                 return
         time.sleep(_LOOK_S)

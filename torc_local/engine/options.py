@@ -3,10 +3,15 @@
 from torc_local.spec import options, settings
 from torc_local.spec.options import NONE, Options
 from torc_local.spec.settings import Settings
+from torc_local.spec.stdio import COMBINED, NO_STDERR, NO_STDOUT, SEPARATE, Stdio, stdio_of
+from torc_local.spec.stdio import NONE as NOTHING
 from torc_local.store import jobs, workflows
 from torc_local.store.database import Database
 
-__all__ = ["NONE", "Options", "OptionsOf", "Settings", "settings_of"]
+__all__ = [
+    "COMBINED", "NONE", "NOTHING", "NO_STDERR", "NO_STDOUT", "SEPARATE", "Options", "OptionsOf", "Settings", "Stdio",
+    "settings_in", "settings_of", "stdio_of", "stdio_of_job",
+]  # fmt: skip
 
 #: Options remembered by one process; beyond it, all are forgotten and read again.
 _MOST = 10_000
@@ -29,7 +34,18 @@ class OptionsOf:
         return found
 
 
+def settings_in(text: str) -> Settings:
+    """The settings that are stored as ``text``."""
+    return settings.loads(text)
+
+
 def settings_of(db: Database, workflow_id: int) -> Settings:
     """The settings of a workflow; the defaults when it is gone."""
     workflow = workflows.get(db, workflow_id)
     return Settings() if workflow is None else settings.loads(workflow.settings)
+
+
+def stdio_of_job(db: Database, workflow_id: int, options_id: int | None) -> Stdio:
+    """What becomes of the output of a job with these options."""
+    said = NONE if options_id is None else options.loads(jobs.options(db, options_id))
+    return stdio_of(settings_of(db, workflow_id), said)

@@ -20,6 +20,7 @@ from torc_local.engine.failing import (
 from torc_local.engine.needs import Seen
 from torc_local.ground import clock, faults
 from torc_local.ground.errors import TorcLocalError
+from torc_local.ground.reasons import first_line, with_more
 from torc_local.ground.states import JobStatus
 from torc_local.store import events, failing, gpus, io, jobs, runners, unblocking, workflows
 from torc_local.store.database import Database
@@ -147,7 +148,7 @@ def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) ->
     ended_badly = [result.job_id for result in bad if result.status != JobStatus.PENDING_FAILED]
     jobs.queue_ended(db, me.workflow_id, ended_badly, failed=True)
     for result in bad:
-        kind, why = f"job_{result.status}", result.reason or ""
+        kind, why = f"job_{result.status}", first_line(result.reason or "")
         events.record(db, me.workflow_id, at=at, kind=kind, job_id=result.job_id, message=why)
     recovered = _leave_recoveries(db, me, others, moves, at) if others else []
     settled = [*done, *again, *recovered]
@@ -185,19 +186,20 @@ def _judge(db: Database, me: Me, judge: Judge, done: Sequence[Result], at: float
         if verdict.what is Next.IN_DOUBT:
             ended.append(result._replace(status=JobStatus.PENDING_FAILED.value))
         elif verdict.what is Next.FAILED:
-            ended.append(result._replace(reason=f"{result.reason}{verdict.said}"))
+            ended.append(result._replace(reason=with_more(result.reason or "", verdict.said)))
         else:
             (to_retry if verdict.what is Next.RETRY else to_recover).append(result)
             said[result.job_id] = verdict.said
     retried, recovering = jobs.settle_to_ready(db, to_retry), jobs.settle_to_recovery(db, to_recover)
     again = [result for result in to_retry if result.job_id in retried]
     for result in again:
-        message = f"{result.reason}; {said[result.job_id]} follows"
+        message = f"{first_line(result.reason or '')}; {said[result.job_id]} follows"
         events.record(db, me.workflow_id, at=at, kind="job_retried", job_id=result.job_id, message=message)
     for result in to_recover:
         if result.job_id in recovering:
             again.append(result)
-            message = f"{result.reason}; its recovery script comes before {said[result.job_id]}"
+            why = first_line(result.reason or "")
+            message = f"{why}; its recovery script comes before {said[result.job_id]}"
             events.record(db, me.workflow_id, at=at, kind="job_recovering", job_id=result.job_id, message=message)
     return ended, again
 
@@ -215,7 +217,7 @@ def _leave_recoveries(db: Database, me: Me, others: list[Result], moves: Counter
         moves[after] += 1
         why = "its recovery script has ended"
         if result.status == UNRECOVERED:
-            why = f"its recovery script failed: {result.reason}"
+            why = f"its recovery script failed: {first_line(result.reason or '')}"
             failing.explain(db, result.job_id, result.attempt_id, f"; {why}")
         kind = "job_retried" if next_attempt else f"job_{after}"
         if not once_more:

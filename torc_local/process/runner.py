@@ -41,6 +41,7 @@ from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
 from torc_local.process import backlog, orphans, peers, segments, spawn
 from torc_local.process.backlog import Backlog
 from torc_local.process.enforcing import Enforcer
+from torc_local.process.error_file import ErrorFiles
 from torc_local.process.gpus import Devices
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
@@ -101,6 +102,7 @@ class Runner:
         self._options_of = OptionsOf(db)
         self._judge = Judge(said, self._options_of)
         self._me = _register(db, setup)._replace(judge=self._judge if self._judge.is_needed else None)
+        self._error_files = ErrorFiles(self._place, setup.token, self._me.runner_id)
         self._inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
         hands = QueueOnly if setup.queue_only else Slots
         self._slots = hands(self._me, setup.slots, self._spawner(said), self._open_segment)
@@ -360,7 +362,8 @@ class Runner:
         orphans.end_all(orphans.with_entry(spawn.RUNNER_VARIABLE, f"{self._setup.token}.{self._me.runner_id}"))
 
     def close(self, reason: str) -> None:
-        """Write the last figures and close the runner's row, in one transaction."""
+        """Write the last figures and close the runner's row, in one transaction; tidy up after its jobs."""
+        self._error_files.clean(lambda runner_id: runners.has_ended(self._db, runner_id))
         figures = self._metrics.figures(clock.monotonic(), self._slots.ended)
         with self._db.write("close runner"):
             runners.note_metrics(self._db, self._me.runner_id, figures)
@@ -376,6 +379,7 @@ class Runner:
             db_path=self._setup.db_path,
             token=self._setup.token,
             output_dir=self._setup.output_dir,
+            error_files=self._error_files,
             settings=said,
             options_of=self._options_of,
             to_default=self._inbox.not_for_jobs,

@@ -2,10 +2,23 @@
 
 Files per job do not scale (100,000 jobs, 200,000 files). Children append to their slot's files directly, so nothing
 is copied, and ``tail -f`` works.
+
+With ``delete_on_success`` the output of an attempt is cut off the files when it has ended well, before the next job of
+the slot starts: until then it is the end of both files, and nobody else's output can be hit. That is before its end is
+on record. Crash table: what a SIGKILL of the runner leaves.
+
+    moment                         output            afterwards
+    ended, not cut off             is there          it runs again; the lost attempt keeps its output, like any other
+    cut off, not on record         is gone           it runs again; the lost attempt has no output
+    on record                      is gone           nothing; the record says 0 bytes
+
+So an attempt on record as completed has none, and what is only on its way there may lose it early. Attempts that did
+not complete keep their output, also when a later one completes.
 """
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +45,16 @@ class Segment(NamedTuple):
         """Bytes in stdout and in stderr now: the end of one job's output is the start of the next one's."""
         # Children append (O_APPEND), so moving the shared offset disturbs nobody; it is cheaper than fstat.
         return os.lseek(self.stdout, 0, os.SEEK_END), os.lseek(self.stderr, 0, os.SEEK_END)
+
+    def cut(self, starts: tuple[int, int]) -> tuple[int, int]:
+        """Remove what was written since ``starts``, in place; where the files end now.
+
+        Nobody but the job that began there has written since. What it left running goes on at the new ends.
+        """
+        with suppress(OSError):  # then it stays, and is on record
+            for fd, start in zip((self.stdout, self.stderr), starts, strict=True):
+                os.ftruncate(fd, start)
+        return self.ends()
 
     def close(self) -> None:
         """Close our ends; children that still write keep theirs."""

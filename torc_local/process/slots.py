@@ -25,7 +25,7 @@ from torc_local.engine.failing import (
 from torc_local.engine.needs import Need, Seen
 from torc_local.engine.turn import INTERRUPTED, Me
 from torc_local.ground import clock, faults
-from torc_local.process import declared, segments, spawn
+from torc_local.process import declared, error_file, segments, spawn
 from torc_local.process.enforcing import Breach, Enforcer, Watched
 from torc_local.process.inbox import Inbox
 from torc_local.process.room import NoRoom
@@ -42,6 +42,9 @@ RETRY_S = 0.05
 PATIENCE_S = 10.0
 
 _NEVER = float("inf")
+
+#: Statuses of results for which a job may have said why.
+_FAILED = ("failed", UNRECOVERED)
 
 #: Exit status of a child that was killed, and of a shell whose child was.
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
@@ -76,13 +79,16 @@ class _Ended:
     """A child that has ended, as the kernel told it."""
 
     __slots__ = (
-        "began", "breach", "ended", "ending", "ends", "marked", "segment_id", "starts", "status", "task", "usage",
+        "began", "breach", "ended", "ending", "ends", "looked", "marked", "segment_id", "starts", "status", "task",
+        "usage", "why",
     )  # fmt: skip
 
     def __init__(
         self, slot: Slot, task: Task, status: int, usage: struct_rusage, ended: float, ending: str | None
     ) -> None:
         self.breach: Breach | None = None  # what we ended it for
+        self.looked = False  # at its files; then ``why`` it did not complete after all
+        self.why: str | None = None
         self.task = task
         self.status = status
         self.usage = usage
@@ -261,7 +267,10 @@ class Slots:
                 continue
             slot.ends = ends = files.ends()
             slot.task = None
-            self._ended.append(_Ended(slot, task, status, usage, now, self.ending))
+            ended = _Ended(slot, task, status, usage, now, self.ending)
+            self._ended.append(ended)
+            if task.stdio.delete_on_success and status == 0 and not task.is_recovery:
+                ends = self._delete_output(slot, ended)
             try:
                 os.killpg(pid, 0)
             except ProcessLookupError:
@@ -279,6 +288,19 @@ class Slots:
             else:
                 any_free = True
         return any_free
+
+    def _delete_output(self, slot: Slot, ended: _Ended) -> tuple[int, int]:
+        """Remove the output of what has just ended well, unless it failed after all; where its files end."""
+        assert slot.files is not None  # noqa: S101 - as in _reap
+        ended.looked, ended.why = True, self._look(ended.task.claim)
+        if ended.why is None:
+            slot.ends = ended.ends = slot.files.cut(slot.starts)
+        return slot.ends
+
+    def _look(self, claim: Claim) -> str | None:
+        """Note the files of a job whose return code is 0; why it did not complete after all."""
+        need = self.needs.pop(claim.id, None) if claim.io else None
+        return None if need is None else declared.look(need, self.seen)
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
@@ -339,10 +361,11 @@ class Slots:
             return_code = os.waitstatus_to_exitcode(one.status)
             status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, one.ending)
             if claim.io:
-                need = self.needs.pop(claim.id, None)
-                if need is not None and return_code == 0 and one.breach is None:
-                    reason = declared.look(need, self.seen)
+                if return_code == 0 and one.breach is None:
+                    reason = one.why if one.looked else self._look(claim)
                     status, return_code = ("completed", 0) if reason is None else ("failed", 1)
+                else:
+                    self.needs.pop(claim.id, None)
             if one.breach is not None:
                 status, return_code, reason = "failed", one.breach.return_code, one.breach.reason
             elif return_code in _KILLED and one.ending is None and self._suspicion is not None:
@@ -350,6 +373,8 @@ class Slots:
                 reason = f"{reason}{self._suspicion(claim.resource_requirements_id, peak)}"
             if claim.io and one.task.is_recovery:
                 status, reason = _recovered(return_code, one.ending, one.breach, reason)
+            if status in _FAILED and (said := error_file.take(one.task.error_file)) is not None:
+                reason = f"{reason}: {said}"
             usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
             results.append(
                 Result(

@@ -8,11 +8,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torc_local.engine.failing import Recovery
-from torc_local.engine.options import NONE, Options, Settings
+from torc_local.engine.options import (
+    COMBINED,
+    NO_STDERR,
+    NO_STDOUT,
+    NONE,
+    NOTHING,
+    SEPARATE,
+    Options,
+    Settings,
+    Stdio,
+    stdio_of,
+)
 from torc_local.ground import private
 from torc_local.ground.errors import StateError
 from torc_local.ground.io import RECOVERY
 from torc_local.process.command import LONGEST_ARGUMENT, Argv, Interpreter, changes_meaning
+from torc_local.process.error_file import VARIABLE as ERROR_FILE_VARIABLE
+from torc_local.process.error_file import ErrorFiles
 from torc_local.process.room import NO_ROOM, NoRoom
 from torc_local.process.segments import Segment
 from torc_local.store.jobs import Claim
@@ -22,6 +35,7 @@ from torc_local.store.jobs import Claim
 TOKEN_VARIABLE = "TORC_LOCAL_TOKEN"  # noqa: S105 - not a secret
 RUNNER_VARIABLE = "TORC_LOCAL_RUNNER"
 _TOKEN = TOKEN_VARIABLE.encode()
+_ERROR_FILE = ERROR_FILE_VARIABLE.encode()
 
 # All else is about the file, and bash knows what to do or what to say about it: a script without its first line, a
 # program that is just being written, more words than the kernel takes.
@@ -37,6 +51,7 @@ class Task(NamedTuple):
     argv: Argv
     environment: dict[bytes, bytes]  # what differs from job to job
     script: Path | None  # the file that holds its command, to be removed after it
+    stdio: Stdio  # what becomes of its output
 
     @property
     def is_recovery(self) -> bool:
@@ -47,6 +62,11 @@ class Task(NamedTuple):
     def is_peculiar(self) -> bool:
         """Whether its environment has variables that others do not have."""
         return bool(self.options.env) or self.is_recovery
+
+    @property
+    def error_file(self) -> bytes:
+        """Where it may write why it fails."""
+        return self.environment[_ERROR_FILE]
 
     @property
     def token(self) -> bytes:
@@ -71,6 +91,7 @@ class Spawner:
         db_path: Path,
         token: str,
         output_dir: Path,
+        error_files: ErrorFiles,
         settings: Settings,
         options_of: Callable[[int], Options],
         to_default: Sequence[signal.Signals],
@@ -81,6 +102,9 @@ class Spawner:
         self._gives_gpus = gives_gpus
         self._interpreter = Interpreter({**os.environ, **dict(settings.env)})
         self._options_of = options_of
+        self._settings = settings
+        self._stdio = stdio_of(settings, NONE)
+        self._error_files = error_files
         self._token = f"{token}.{workflow_id}"
         self._scripts = output_dir / "scripts"
         self._environment = {
@@ -100,10 +124,10 @@ class Spawner:
             directory = settings.submission_directory.encode(errors="surrogateescape")
             self._environment[b"TORC_WORKFLOW_SUBMISSION_DIR"] = directory
         self._to_default = [int(kind) for kind in to_default]
-        self._connected: Segment | None = None  # where our standard output and error lead
-        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        os.dup2(null, 0)
-        os.close(null)
+        self._connected: Segment | None = None  # where our standard output and error lead, and in which way
+        self._way = SEPARATE
+        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        os.dup2(self._null, 0)
 
     def prepare(self, claim: Claim, gpus: Sequence[str] = (), recovery: Recovery | None = None) -> Task:
         """Work out what to execute for a job; writes a file when its command is too long for an argument.
@@ -115,16 +139,18 @@ class Spawner:
             b"TORC_JOB_ID": b"%d" % claim.id,
             b"TORC_JOB_NAME": claim.name.encode(),
             b"TORC_ATTEMPT_ID": b"%d" % claim.attempt_id,
+            _ERROR_FILE: self._error_files.path(claim.id, claim.attempt_id),
             _TOKEN: f"{self._token}.{claim.id}.{claim.attempt_id}".encode(),
         }
         if gpus:
             self._gives_gpus = True
         if self._gives_gpus:
             environment |= dict.fromkeys(self._gpu_variables, ",".join(gpus).encode())
-        options, only_bash = NONE, False
+        options, stdio, only_bash = NONE, self._stdio, False
         command = claim.command
         if claim.options_id is not None:
             options = self._options_of(claim.options_id)
+            stdio = stdio_of(self._settings, options)
             environment |= _encoded(options.env)
             only_bash = changes_meaning(dict(options.env))
             if options.invocation_script is not None:
@@ -134,9 +160,9 @@ class Spawner:
             environment[b"TORC_RETURN_CODE"] = b"%d" % recovery.return_code
         if len(command) > LONGEST_ARGUMENT // 4 and len(command.encode()) > LONGEST_ARGUMENT:
             script = self._write_script(claim, command)
-            return Task(claim, options, command, self._interpreter.script(script), environment, script)
+            return Task(claim, options, command, self._interpreter.script(script), environment, script, stdio)
         argv = self._interpreter.argv(command, only_bash=only_bash)
-        return Task(claim, options, command, argv, environment, None)
+        return Task(claim, options, command, argv, environment, None, stdio)
 
     def spawn(self, task: Task, files: Segment) -> int:
         """Start a job in its own process group, output appended to ``files``; its pid.
@@ -149,22 +175,23 @@ class Spawner:
             environment = environment.copy()  # the next job must not get them, too
         environment.update(task.environment)
         try:
-            return self._start(task.argv, environment, files)
+            return self._start(task.argv, environment, files, task.stdio.mode)
         except OSError as error:
             if error.errno in _NO_ROOM or task.script is not None:
                 raise _cannot_start(error) from error
         try:
-            return self._start(self._interpreter.shell(task.command), environment, files)
+            return self._start(self._interpreter.shell(task.command), environment, files, task.stdio.mode)
         except OSError as error:
             raise _cannot_start(error) from error
 
-    def _start(self, argv: Argv, environment: dict[bytes, bytes], files: Segment) -> int:
-        if files is not self._connected:
+    def _start(self, argv: Argv, environment: dict[bytes, bytes], files: Segment, way: str) -> int:
+        if files is not self._connected or way != self._way:
             # Our own standard output and error become the job's. Asking posix_spawn for it costs nine system calls
             # a job (each redirection looks up the limit of descriptors, twice); this costs two when the files change.
-            os.dup2(files.stdout, 1)
-            os.dup2(files.stderr, 2)
-            self._connected = files
+            os.dup2(self._null if way in (NO_STDOUT, NOTHING) else files.stdout, 1)
+            kept = files.stdout if way == COMBINED else files.stderr
+            os.dup2(self._null if way in (NO_STDERR, NOTHING) else kept, 2)
+            self._connected, self._way = files, way
         return os.posix_spawn(
             argv.path,
             argv.words,

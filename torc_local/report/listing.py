@@ -3,14 +3,20 @@
 from collections.abc import Collection
 from typing import Any
 
+from torc_local.engine.options import stdio_of_job
+from torc_local.ground.reasons import first_line
 from torc_local.ground.states import JobStatus
-from torc_local.report.text import duration, iso, local, shortened, size, table
+from torc_local.report import output
+from torc_local.report.text import duration, iso, local, printable, shortened, size, table
 from torc_local.store import reading, workflows
 from torc_local.store.database import Database
 from torc_local.store.reading import AttemptRow, JobDetails, JobRow, Neighbour
 
 #: States that ``--failed`` means: jobs that ran, or were to run, and did not succeed by themselves.
 UNSUCCESSFUL = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+
+#: A reason in a table; all of it is in `job` and in JSON.
+REASON_WIDTH = 120
 
 _COMMAND_WIDTH = 60
 _NEIGHBOURS = 20
@@ -85,7 +91,7 @@ def job_table(rows: list[JobRow]) -> list[str]:
             row.name,
             row.status,
             str(row.attempt_id),
-            *([row.reason or "-"] if reasons else []),
+            *([_short(row.reason) or "-"] if reasons else []),
             shortened(row.command, _COMMAND_WIDTH),
         ]
         for row in rows
@@ -129,11 +135,16 @@ def result_table(rows: list[AttemptRow]) -> list[str]:
             size(row.peak_memory_bytes),
             str(row.runner_id),
             row.node or "-",
-            row.reason or "",
+            _short(row.reason),
         ]
         for row in rows
     ]
     return table(heads, cells, right=(0, 2, 3, 5, 6, 7, 8, 9))
+
+
+def _short(reason: str | None) -> str:
+    """For a table: what a job had to say may be long, and of several lines."""
+    return shortened(first_line(reason or ""), REASON_WIDTH)
 
 
 def job_document(db: Database, job_id: int) -> dict[str, Any]:
@@ -156,6 +167,7 @@ def job_document(db: Database, job_id: int) -> dict[str, Any]:
             "memory_bytes": job.memory_bytes,
             "runtime_seconds": job.runtime_s,
         },
+        "stdio": stdio_of_job(db, job.workflow_id, job.options_id)._asdict(),
         "waits_for": [other._asdict() for other in reading.waits_for(db, job_id, _NEIGHBOURS)],
         "waited_by": [other._asdict() for other in reading.waited_by(db, job_id, _NEIGHBOURS)],
         "attempts": [result_item(row) for row in reading.attempts(db, job_id)],
@@ -173,6 +185,9 @@ def job_screen(db: Database, job_id: int) -> list[str]:
         ("asks for", _asks(job)),
         ("priority", str(job.priority)),
     ]
+    kept = output.in_words(stdio_of_job(db, job.workflow_id, job.options_id))
+    if kept is not None:
+        rows.append(("output", kept))
     for label, others in (
         ("waits for", reading.waits_for(db, job_id, _NEIGHBOURS + 1)),
         ("then come", reading.waited_by(db, job_id, _NEIGHBOURS + 1)),
@@ -181,6 +196,9 @@ def job_screen(db: Database, job_id: int) -> list[str]:
     lines = table(["name", job.name], rows)
     if tries:
         lines += ["", *result_table(tries)]
+    if tries and tries[-1].reason is not None and tries[-1].reason != _short(tries[-1].reason):
+        # The table has no room for all that the job had to say.
+        lines += ["", *map(printable, tries[-1].reason.splitlines())]
     return lines
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_local.engine.options import COMBINED, NO_STDERR, NO_STDOUT, NOTHING, Stdio
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import CLAIMED, JobStatus
 from torc_local.store import reading
@@ -22,6 +23,7 @@ class Place(NamedTuple):
     length: int | None
     other_bytes: int  # in the other stream
     live: bool = False  # the job still writes
+    completed: bool = False  # the attempt
 
 
 def find(db: Database, job_id: int, *, stderr: bool, attempt: int | None) -> Place | None:
@@ -50,6 +52,34 @@ def why_none(name: str, status: str) -> InputError:
     if status in CLAIMED:
         return InputError(f"job '{name}' is about to start", hint="follow its output with -f")
     return InputError(f"job '{name}' has not run yet: it is {status}", hint="wait for its output with -f")
+
+
+def why_empty(stdio: Stdio, name: str, *, stderr: bool, completed: bool) -> str | None:
+    """Why there is nothing of this stream, as far as the workflow file says so."""
+    stream = "standard error" if stderr else "standard output"
+    if stdio.mode in (NOTHING, NO_STDERR if stderr else NO_STDOUT):
+        return f"the {stream} of '{name}' is not kept (stdio: {stdio.mode})"
+    if stdio.mode == COMBINED and stderr:
+        return f"the standard error of '{name}' goes where its standard output goes (stdio: combined)"
+    if stdio.delete_on_success and completed:
+        return f"the {stream} of '{name}' is not kept: it completed (stdio: delete_on_success)"
+    return None
+
+
+_IN_WORDS = {
+    COMBINED: "standard error with standard output",
+    NO_STDOUT: "standard output is not kept",
+    NO_STDERR: "standard error is not kept",
+    NOTHING: "not kept",
+}
+
+
+def in_words(stdio: Stdio) -> str | None:
+    """What becomes of a job's output; None when it is kept, each stream for itself."""
+    said = [_IN_WORDS[stdio.mode]] if stdio.mode in _IN_WORDS else []
+    if stdio.delete_on_success and stdio.mode != NOTHING:
+        said.append("removed when the job completes")
+    return ", ".join(said) or None
 
 
 def pieces(place: Place) -> Iterator[bytes]:
@@ -85,7 +115,12 @@ def _of_attempt(db: Database, row: OutputRow, *, stderr: bool) -> Place:
         start, length, other = row.stdout_start, row.stdout_bytes, row.stderr_bytes
     # Nobody lived to measure the end of a lost attempt. It was the last to write to its file, so the rest is its own.
     return Place(
-        row.attempt_id, _file(db, row.path, stderr=stderr), start, None if row.status == "lost" else length, other
+        row.attempt_id,
+        _file(db, row.path, stderr=stderr),
+        start,
+        None if row.status == "lost" else length,
+        other,
+        completed=row.status == "completed",
     )
 
 

@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from torc_local.ground import clock
+from torc_local.ground.reasons import first_line
 from torc_local.ground.states import JobStatus, all_succeeded, unfinished_jobs
-from torc_local.report.text import duration, iso, local, printable
+from torc_local.report.text import duration, iso, local, printable, shortened
 from torc_local.store import reading, runners, workflows
 from torc_local.store.database import Database
 from torc_local.store.reading import FailureRow
@@ -12,6 +13,7 @@ from torc_local.store.runners import RunnerRow
 from torc_local.store.workflows import RunRow, WorkflowRow
 
 _REASONS_SHOWN = 5
+_REASON_WIDTH = 120
 
 
 class Status(NamedTuple):
@@ -111,7 +113,7 @@ def reason_of(failure: FailureRow) -> str:
     """Why, in words; a canceled job without an attempt never ran."""
     if failure.status == JobStatus.CANCELED and failure.reason is None:
         return "canceled: something before it did not succeed"
-    return printable(failure.reason or failure.status)
+    return printable(shortened(first_line(failure.reason or failure.status), _REASON_WIDTH))
 
 
 def _more(jobs: int) -> str:

@@ -1,5 +1,6 @@
 """The last words of a run: what came of it, why jobs failed, and the next useful command."""
 
+from torc_local.engine.options import COMBINED, NO_STDERR, NOTHING, settings_in
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import JobStatus, unfinished_jobs
 from torc_local.report.listing import UNSUCCESSFUL
@@ -41,7 +42,10 @@ def _next(status: Status, code: ExitCode, command: str) -> list[str]:
     failed = next((one for one in status.failures if one.status in UNSUCCESSFUL), None)
     if failed is not None:
         steps.append(f"list them:       {command} jobs {number} --failed")
-        steps.append(f"what one wrote:  {command} logs {_word(failed.example)} --stderr")
+        mode = settings_in(status.workflow.settings).stdio
+        if mode != NOTHING:
+            flag = "" if mode in (COMBINED, NO_STDERR) else " --stderr"
+            steps.append(f"what one wrote:  {command} logs {_word(failed.example)}{flag}")
     if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.INCOMPLETE):
         steps.append(f"go on:           {command} run {number}")
     elif code is ExitCode.STATE:

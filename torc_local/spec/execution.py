@@ -1,4 +1,4 @@
-"""``execution_config``: whether limits are enforced, with which signals, times and exit codes (Torc 0.35).
+"""``execution_config``: limits of jobs, with which signals, times and exit codes, and their output (Torc 0.35).
 
 Keys that only Slurm gives a meaning are accepted with a note.
 """
@@ -9,18 +9,17 @@ from torc_local.spec.fields import check_keys, note_ignored, text, truth, whole
 from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 from torc_local.spec.settings import Settings
+from torc_local.spec.stdio import read_stdio
 from torc_local.spec.wording import describe, did_you_mean, quote
 
 #: What only Slurm gives a meaning, or what there is no need for here: noted.
 IGNORED = dict.fromkeys(
     ("enable_cpu_bind", "srun_mpi", "srun_termination_signal", "slurm_mode", "staggered_start"), True
 )
-REFUSED = {"stdio": "redirect the output in the command"}
 
 KEYS = frozenset(
     {"mode", "limit_resources", "oom_exit_code", "timeout_exit_code", "termination_signal"}
-    | {"sigterm_lead_seconds", "sigkill_headroom_seconds"}
-    | REFUSED.keys()
+    | {"sigterm_lead_seconds", "sigkill_headroom_seconds", "stdio"}
     | IGNORED.keys()
 )
 
@@ -38,7 +37,7 @@ def read_execution(value: object, settings: Settings, problems: Problems) -> Set
     if not isinstance(value, dict):
         problems.add(here, f"'execution_config' must be a mapping, not {describe(value)}")
         return settings
-    check_keys(value, KEYS, REFUSED, here, "in 'execution_config'", problems)
+    check_keys(value, KEYS, {}, here, "in 'execution_config'", problems)
     note_ignored(value, IGNORED, here, problems)
     _check_mode(value, here, problems)
 
@@ -52,7 +51,10 @@ def read_execution(value: object, settings: Settings, problems: Problems) -> Set
             return default
         return found
 
+    mode, deletes = read_stdio(value.get("stdio"), (*here, "stdio"), "in 'stdio'", problems)
     return settings._replace(
+        stdio=mode or settings.stdio,
+        delete_on_success=bool(deletes),
         limit_resources=truth(
             value.get("limit_resources"), "limit_resources", (*here, "limit_resources"), problems, default=True
         ),

@@ -13,7 +13,6 @@ from torc_local.spec.declared import KEYS
 from torc_local.spec.fields import (
     IGNORED_JOB,
     JOB_KEYS,
-    REFUSED_JOB,
     check_keys,
     note_ignored,
     text,
@@ -91,7 +90,7 @@ def _entry(position: int, entry: object, shared: dict[str, Values] | None, probl
             problems.add(path, f"job {position + 1} has no name", "every job needs 'name' and 'command'")
         name = text(name, "name", (*path, "name"), problems)
     if not entry.keys() <= _HARMLESS:
-        check_keys(entry, JOB_KEYS, REFUSED_JOB, path, f"in job {_label(name, position)}", problems)
+        check_keys(entry, JOB_KEYS, {}, path, f"in job {_label(name, position)}", problems)
         note_ignored(entry, IGNORED_JOB, path, problems)
         has_options = not OPTION_KEYS.isdisjoint(entry)
     if not isinstance(command, str):

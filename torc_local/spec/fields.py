@@ -13,9 +13,6 @@ REFUSED_WORKFLOW = {
     "actions": "put their commands into jobs",
     "dynamic_jobs": "write all jobs into the file",
 }
-REFUSED_JOB = {
-    "stdio": "redirect the output in the command",
-}
 
 #: Harmless keys; a note says so where a person would expect an effect.
 IGNORED_WORKFLOW = {
@@ -44,8 +41,7 @@ JOB_KEYS = frozenset(
     | {"resource_requirements", "priority", "cancel_on_blocking_job_failure", "description"}
     | {f"{way}_{what}" for way in ("input", "output") for what in ("files", "user_data")}
     | {f"{way}_{what}_regexes" for way in ("input", "output") for what in ("file", "user_data")}
-    | {"invocation_script", "env", "supports_termination", "failure_handler"}
-    | REFUSED_JOB.keys()
+    | {"invocation_script", "env", "supports_termination", "failure_handler", "stdio"}
     | IGNORED_JOB.keys()
 )
 FILE_KEYS = frozenset({"name", "path", "parameters", "parameter_mode", "use_parameters"})

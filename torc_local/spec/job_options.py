@@ -9,10 +9,11 @@ from torc_local.spec.options import Options
 from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 from torc_local.spec.render import Grid
+from torc_local.spec.stdio import read_stdio
 from torc_local.spec.wording import did_you_mean, quote
 
 #: Keys of a job that are read here; a job without any of them never comes here.
-KEYS = frozenset({"invocation_script", "env", "supports_termination", "description", "failure_handler"})
+KEYS = frozenset({"invocation_script", "env", "supports_termination", "description", "failure_handler", "stdio"})
 
 _Environment = tuple[tuple[str, str], ...]
 
@@ -25,7 +26,10 @@ def read_options(
     ``handlers`` are the names of the workflow's failure handlers.
     """
     termination = fields.get("supports_termination")
+    mode, deletes = read_stdio(fields.get("stdio"), (*path, "stdio"), "in 'stdio'", problems)
     same = Options(
+        stdio=mode,
+        delete_on_success=deletes,
         description=text(fields.get("description"), "description", (*path, "description"), problems),
         supports_termination=truth(
             termination, "supports_termination", (*path, "supports_termination"), problems, default=False

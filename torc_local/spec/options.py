@@ -17,6 +17,9 @@ class Options(NamedTuple):
     supports_termination: bool = False  # it does something sensible when it is asked to end (TERM)
     description: str | None = None
     failure_handler: str | None = None  # its name, one of Settings.failure_handlers
+    # stdio, see spec/stdio.py; None: as for the workflow
+    stdio: str | None = None
+    delete_on_success: bool | None = None
 
 
 NONE = Options()

@@ -19,6 +19,8 @@ class Settings(NamedTuple):
     termination_signal: str = "SIGTERM"  # what asks jobs to end
     sigterm_lead_seconds: int = 30  # between asking a job to end and ending it
     sigkill_headroom_seconds: int = 60  # between ending jobs and the end of a run with a time limit
+    stdio: str = "separate"  # which streams of jobs are kept, see spec/stdio.py
+    delete_on_success: bool = False  # output of an attempt that completes is removed
     env: tuple[tuple[str, str], ...] = ()  # names and values for all jobs, sorted
     submission_directory: str | None = None  # None: where the workflow was made
     failure_handlers: tuple[Handler, ...] = ()

@@ -92,7 +92,10 @@ def insert_recoveries(db: Database, results: Iterable[Result]) -> None:
 
 _EXPLAIN = action(
     "attempt_explain",
-    "UPDATE attempt SET reason = reason || ?3 WHERE job_id = ?1 AND attempt_id = ?2 AND status = 'failed'",
+    # At the end of its sentence: a job may have added lines to it.
+    "UPDATE attempt SET reason = CASE instr(reason, char(10)) WHEN 0 THEN reason || ?3 ELSE"
+    " substr(reason, 1, instr(reason, char(10)) - 1) || ?3 || substr(reason, instr(reason, char(10))) END"
+    " WHERE job_id = ?1 AND attempt_id = ?2 AND status = 'failed'",
     hot=True,
 )
 

@@ -34,6 +34,7 @@ class JobDetails(NamedTuple):
     blockers: int
     losses: int
     cancel_on_blocking_job_failure: int
+    options_id: int | None
     resource_requirements: str
     num_cpus: int
     num_gpus: int
@@ -218,7 +219,8 @@ def names_like(db: Database, name: str, limit: int = 2000) -> list[str]:
 _DETAILS = statement(
     "read_job",
     "SELECT j.id, j.workflow_id, j.name, j.command, j.status, j.priority, j.attempt_id, j.blockers, j.losses,"
-    " j.cancel_on_blocking_job_failure, r.name, r.num_cpus, r.num_gpus, r.num_nodes, r.memory_bytes, r.runtime_s"
+    " j.cancel_on_blocking_job_failure, j.options_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes,"
+    " r.memory_bytes, r.runtime_s"
     " FROM job j JOIN resource_requirements r ON r.id = j.resource_requirements_id WHERE j.id = ?",
     JobDetails._make,
     hot=True,
@@ -315,9 +317,10 @@ def running(db: Database, job_id: int) -> RunningRow | None:
 
 _FAILURES = statement(
     "read_failures",
-    # What each of them used is in parentheses, and would make a group of every job.
+    # What each of them used is in parentheses, and would make a group of every job; so may further lines.
     "SELECT j.status, CASE WHEN a.reason LIKE 'oom: % (%' THEN substr(a.reason, 1, instr(a.reason, ' (') - 1)"
-    " ELSE a.reason END, count(*), min(j.name) FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
+    " WHEN instr(a.reason, char(10)) THEN substr(a.reason, 1, instr(a.reason, char(10)) - 1) ELSE a.reason END,"
+    " count(*), min(j.name) FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
     " (SELECT 1 FROM attempt b WHERE b.job_id = a.job_id AND (b.run_id, b.attempt_id) > (a.run_id, a.attempt_id))"
     f" WHERE j.workflow_id = ? AND {UNSUCCESSFUL}"
     " GROUP BY 1, 2 ORDER BY count(*) DESC, min(j.id)",

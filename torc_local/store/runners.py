@@ -92,6 +92,10 @@ class _Slots(NamedTuple):
     slots: int
 
 
+class _Flag(NamedTuple):
+    flag: int
+
+
 _NODE = statement(
     "node_upsert",
     "INSERT INTO node (hostname, boot_id, num_cpus, memory_bytes, num_gpus) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -186,6 +190,17 @@ def end(db: Database, runner_id: int, *, at: float, reason: str) -> bool:
     """Close a runner's row and free its GPUs; False when it was closed already (by itself or by who took its work)."""
     gpus.give_back_all(db, runner_id)
     return _END.run(db, (at, reason, runner_id)) > 0
+
+
+_HAS_ENDED = statement(
+    "runner_has_ended", "SELECT ended_at IS NOT NULL FROM runner WHERE id = ?", _Flag._make, hot=True
+)
+
+
+def has_ended(db: Database, runner_id: int) -> bool:
+    """Whether a runner has ended as far as the database knows; False when it knows none such."""
+    found = _HAS_ENDED.first(db, (runner_id,))
+    return found is not None and bool(found.flag)
 
 
 _ALIVE = statement(
