@@ -3,6 +3,7 @@
 from itertools import starmap
 from typing import Any
 
+from torc_local.spec.actions import read_actions, scheduler_names, select
 from torc_local.spec.columns import Family, Jobs
 from torc_local.spec.cycles import find_cycle
 from torc_local.spec.declared import FILES, USER_DATA, Declared, read_declared
@@ -49,6 +50,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     settings = read_execution(tree.get("execution_config"), _settings(tree, problems), problems)
     handlers, handler_names = read_handlers(tree.get("failure_handlers"), problems)
     settings = settings._replace(failure_handlers=tuple(handlers))
+    actions = read_actions(tree.get("actions"), scheduler_names(tree.get("slurm_schedulers")), problems)
     shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
     resources = read_resources(tree.get("resource_requirements"), problems)
     files = read_declared(FILES, tree.get("files"), shared, problems)
@@ -62,10 +64,12 @@ def check(tree: object, problems: Problems) -> Spec | None:
         # Jobs that could not be read would look like unknown dependencies; only complete lists are checked further.
         if isinstance(tree["jobs"], list) and len(jobs.families) == len(tree["jobs"]):
             waits = resolve(jobs, problems)
+            select(actions, jobs, problems)
             if names_known:
                 resolve_uses(jobs, (files, user_data), waits, problems)
         return None
     waits = resolve(jobs, problems)
+    selected = select(actions, jobs, problems)
     uses = resolve_uses(jobs, (files, user_data), waits, problems)
     if not problems:
         _check_cycles(jobs, waits, problems, uses, (files, user_data))
@@ -91,6 +95,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
         file_uses=Uses() if uses is None else uses.uses(FILES),
         user_data_uses=Uses() if uses is None else uses.uses(USER_DATA),
         io=() if uses is None else uses.bits,
+        actions=tuple(selected),
     )
 
 

@@ -90,7 +90,7 @@ def resolve(jobs: Jobs, problems: Problems) -> Waits:
         for row in _distinct(family.depends_on):
             if row and rows.find(row) is None:
                 suggestions += 1
-                _report_unknown(row, family, jobs, problems, suggest=suggestions <= _MOST_SUGGESTIONS)
+                _report_unknown(row, family, jobs, problems, suggesting=suggestions <= _MOST_SUGGESTIONS)
                 break
         if problems.full:
             break
@@ -128,17 +128,18 @@ def _names_to_set(row: tuple[str, ...], jobs: Jobs, waits: Waits) -> int | None:
     return None if -1 in found else waits.intern(tuple(sorted(found)))
 
 
-def _report_unknown(row: tuple[str, ...], family: Family, jobs: Jobs, problems: Problems, *, suggest: bool) -> None:
+def _report_unknown(row: tuple[str, ...], family: Family, jobs: Jobs, problems: Problems, *, suggesting: bool) -> None:
     """Name the first unknown dependency of a row and what it may have been meant to be."""
     for position, name in enumerate(row):
         if name not in jobs.index:
             path: Path = ("jobs", family.entry, "depends_on", position)
             job = quote(family.template)
-            hint = _suggest(name, jobs) if suggest else None
+            hint = suggest(name, jobs) if suggesting else None
             problems.add(path, f"job {job} depends on {quote(name)}, which does not exist", hint)
 
 
-def _suggest(name: str, jobs: Jobs) -> str | None:
+def suggest(name: str, jobs: Jobs) -> str | None:
+    """A hint on which job an unknown name may have been meant for, or None."""
     for family in islice(jobs.families, _MOST_CANDIDATES):
         if family.size > 1 and "{" in family.template:
             parts = re.split(r"\{[^{}]*\}", family.template)

@@ -10,7 +10,6 @@ from torc_local.spec.wording import describe, did_you_mean, quote
 
 #: Keys that would change what runs: refused unless empty, with what to do instead.
 REFUSED_WORKFLOW = {
-    "actions": "put their commands into jobs",
     "dynamic_jobs": "write all jobs into the file",
 }
 
@@ -32,7 +31,7 @@ IGNORED_JOB = {"scheduler": True}
 WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
     | {"jobs_sort_method", "execution_config", "files", "user_data", "env", "submission_directory"}
-    | {"failure_handlers", "use_pending_failed"}
+    | {"failure_handlers", "use_pending_failed", "actions"}
     | REFUSED_WORKFLOW.keys()
     | IGNORED_WORKFLOW.keys()
 )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from torc_local.ground.errors import Problem
+from torc_local.spec.actions import Action
 from torc_local.spec.options import NONE, Options
 from torc_local.spec.settings import Settings
 
@@ -87,3 +88,4 @@ class Spec(NamedTuple):
     file_uses: Uses = Uses()
     user_data_uses: Uses = Uses()
     io: Sequence[int] = ()  # per job, the bits of ground/io.py; empty: none of any job
+    actions: tuple[Action, ...] = ()
