@@ -4,6 +4,7 @@ The one translator between ``spec`` and ``store``. A dependency set that several
 25,000 jobs waiting for 25,000 others cost 50,001 rows and not 625,000,000.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import repeat
@@ -15,7 +16,7 @@ from torc_local.ground.states import JobStatus
 from torc_local.spec import options, settings
 from torc_local.spec.model import Job, Resources, Spec
 from torc_local.spec.settings import Settings
-from torc_local.store import admission, events, workflows
+from torc_local.store import actions, admission, events, workflows
 from torc_local.store.database import Database
 
 #: Torc's jobs_sort_method: what comes first among ready jobs of one priority. Largest first, as in Torc.
@@ -67,6 +68,7 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
         )
         admission.insert_dependencies(db, plan.edges(first_job, last_gate - 1))
         admit_io(db, workflow_id, spec, first_job)
+        _insert_actions(db, workflow_id, spec, first_job)
         workflows.insert_counts(db, workflow_id, plan.counts())
         events.record(db, workflow_id, at=at, kind="workflow_created", message=f"created with {len(spec.jobs):,} jobs")
         workflows.note_creation(
@@ -81,6 +83,21 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
 def _settings(spec: Spec, origin: Origin) -> Settings:
     directory = spec.settings.submission_directory or origin.directory
     return spec.settings._replace(submission_directory=directory)
+
+
+def _insert_actions(db: Database, workflow_id: int, spec: Spec, first_job: int) -> None:
+    for number, one in enumerate(spec.actions, 1):
+        does = {"commands": one.commands} if one.nodes is None else one.nodes._asdict()
+        action_id = actions.insert(
+            db,
+            workflow_id,
+            number,
+            trigger=one.trigger_type,
+            kind=one.action_type,
+            persistent=one.persistent,
+            config=json.dumps(does),
+        )
+        actions.insert_jobs(db, action_id, [first_job + job for job in one.jobs])
 
 
 def _insert_resources(db: Database, workflow_id: int, spec: Spec) -> list[int]:

@@ -1,5 +1,6 @@
 """Closing a run when every job has finished."""
 
+from torc_local.engine.acting import keep_open
 from torc_local.ground.states import unfinished_jobs
 from torc_local.store import events, unblocking, workflows
 from torc_local.store.database import Database
@@ -11,7 +12,7 @@ def close(db: Database, workflow_id: int, run_id: int, *, at: float) -> bool:
     Process: the coordinator; a second caller changes nothing.
     Crash:   one transaction; the next coordinator closes it instead.
     """
-    if not finished(db, workflow_id):
+    if not finished(db, workflow_id) or keep_open(db, workflow_id, run_id):
         return False
     with db.write("close run"):
         if finished(db, workflow_id) and workflows.end_run(db, workflow_id, run_id, at=at):

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
+from torc_local.engine.acting import take_back
 from torc_local.ground.states import JobStatus
 from torc_local.store import events, jobs, reclaiming, runners, workflows
 from torc_local.store.database import Database
@@ -31,6 +32,8 @@ def reclaim(db: Database, runner: RunnerRow, *, why: str, at: float) -> Reclaime
         if not runners.end(db, runner.id, at=at, reason="lost"):
             return None
         reason = f"runner {runner.id} on {runner.hostname} {why}"
+        if runner.acts:
+            take_back(db, runner, at=at, most_losses=MOST_LOSSES)
         unstarted = reclaiming.reclaim_pending(db, runner.id)
         back = reclaiming.reclaim_running(
             db, runner.id, run_id=runner.run_id, at=at, reason=reason, most_losses=MOST_LOSSES

@@ -122,6 +122,37 @@ RUNGS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
 
     -- Actions.
+    ALTER TABLE runner ADD COLUMN acts INTEGER NOT NULL DEFAULT 0 CHECK (acts IN (0, 1));
+    CREATE TABLE action (
+        id            INTEGER PRIMARY KEY,
+        workflow_id   INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+        number        INTEGER NOT NULL,
+        trigger_type  TEXT    NOT NULL CHECK (trigger_type IN ('on_workflow_start', 'on_workflow_complete', 'on_jobs_ready',
+                                       'on_jobs_complete', 'on_worker_start', 'on_worker_complete')),
+        action_type   TEXT    NOT NULL CHECK (action_type IN ('run_commands', 'schedule_nodes')),
+        is_persistent INTEGER NOT NULL CHECK (is_persistent IN (0, 1)),
+        config        TEXT    NOT NULL,
+        UNIQUE (workflow_id, number)
+    ) STRICT;
+    CREATE TABLE action_job (
+        action_id INTEGER NOT NULL REFERENCES action(id) ON DELETE CASCADE,
+        job_id    INTEGER NOT NULL,
+        PRIMARY KEY (action_id, job_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE action_run (
+        action_id   INTEGER NOT NULL REFERENCES action(id) ON DELETE CASCADE,
+        run_id      INTEGER NOT NULL,
+        worker      TEXT    NOT NULL,
+        runner_id   INTEGER,
+        losses      INTEGER NOT NULL DEFAULT 0,
+        started_at  REAL    NOT NULL,
+        ended_at    REAL,
+        return_code INTEGER,
+        reason      TEXT,
+        log         TEXT,
+        PRIMARY KEY (action_id, run_id, worker),
+        CONSTRAINT action_end_has_code CHECK ((ended_at IS NULL) = (return_code IS NULL))
+    ) STRICT, WITHOUT ROWID;
 
     -- Jobs that were added after the workflow was stored.
 

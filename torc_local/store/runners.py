@@ -32,6 +32,7 @@ class RunnerRow(NamedTuple):
     slots: int
     started_at: float
     beat: int
+    acts: int
 
 
 class LeaseRow(NamedTuple):
@@ -138,17 +139,26 @@ def free_on_node(db: Database, node_id: int) -> Held:
 
 _INSERT = statement(
     "runner_insert",
-    "INSERT INTO runner (workflow_id, run_id, node_id, pid, pid_start, slots, started_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    "INSERT INTO runner (workflow_id, run_id, node_id, pid, pid_start, slots, started_at, acts)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     _Id._make,
 )
 
 
 def insert(
-    db: Database, *, workflow_id: int, run_id: int, node_id: int, pid: int, pid_start: int, slots: int, at: float
+    db: Database,
+    *,
+    workflow_id: int,
+    run_id: int,
+    node_id: int,
+    pid: int,
+    pid_start: int,
+    slots: int,
+    at: float,
+    acts: bool = False,
 ) -> int:
-    """Register a runner process; its id."""
-    return _INSERT.one(db, (workflow_id, run_id, node_id, pid, pid_start, slots, at)).id
+    """Register a runner process; its id. ``acts``: it executes actions, and no jobs."""
+    return _INSERT.one(db, (workflow_id, run_id, node_id, pid, pid_start, slots, at, int(acts))).id
 
 
 _BEAT = action(
@@ -206,7 +216,7 @@ def has_ended(db: Database, runner_id: int) -> bool:
 _ALIVE = statement(
     "runner_alive_list",
     "SELECT u.id, u.workflow_id, u.run_id, u.node_id, n.boot_id, n.hostname, u.pid, u.pid_start, u.slots,"
-    " u.started_at, u.beat FROM runner u JOIN node n ON n.id = u.node_id"
+    " u.started_at, u.beat, u.acts FROM runner u JOIN node n ON n.id = u.node_id"
     " WHERE u.workflow_id = ? AND u.ended_at IS NULL ORDER BY u.id",
     RunnerRow._make,
     hot=True,
@@ -221,7 +231,7 @@ def alive(db: Database, workflow_id: int) -> list[RunnerRow]:
 _OTHERS = statement(
     "runner_alive_others",
     "SELECT u.id, u.workflow_id, u.run_id, u.node_id, n.boot_id, n.hostname, u.pid, u.pid_start, u.slots,"
-    " u.started_at, u.beat FROM runner u JOIN node n ON n.id = u.node_id"
+    " u.started_at, u.beat, u.acts FROM runner u JOIN node n ON n.id = u.node_id"
     " WHERE u.ended_at IS NULL AND u.workflow_id <> ? ORDER BY u.id",
     RunnerRow._make,
 )
@@ -246,7 +256,7 @@ def lost(db: Database, workflow_id: int, run_id: int, node_id: int) -> list[Lost
 
 _SLOTS = statement(
     "runner_alive_slots",
-    "SELECT coalesce(sum(slots), 0) FROM runner WHERE workflow_id = ? AND ended_at IS NULL",
+    "SELECT coalesce(sum(slots), 0) FROM runner WHERE workflow_id = ? AND ended_at IS NULL AND NOT acts",
     _Slots._make,
     hot=True,
 )

@@ -36,6 +36,9 @@ TABLES = {
     "job_user_data": ("job_id", "is_output", "user_data_id"),
     "attempt": ("job_id", "run_id", "attempt_id"),
     "recovery": ("job_id", "attempt_id"),
+    "action": ("id",),
+    "action_job": ("action_id", "job_id"),
+    "action_run": ("action_id", "run_id", "worker"),
     "event": ("id",),
 }
 

@@ -199,6 +199,7 @@ CREATE TABLE runner (
     -- JSON: "transactions": {name: [count, seconds, longest]} with the lock held, "checkpoints": [count, seconds,
     -- longest], "wal_pages": most pages it saw in the write-ahead log.
     write_figures       TEXT    NOT NULL DEFAULT '{}',
+    acts                INTEGER NOT NULL DEFAULT 0 CHECK (acts IN (0, 1)),   -- it executes actions, and no jobs
     CONSTRAINT end_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 CREATE INDEX runner_alive ON runner (workflow_id) WHERE ended_at IS NULL;
@@ -352,6 +353,42 @@ CREATE TABLE recovery (
 ) STRICT, WITHOUT ROWID;
 
 -- Actions.
+
+-- What a workflow does when something happens to it, to its jobs or to its workers, in the order of the file.
+CREATE TABLE action (
+    id            INTEGER PRIMARY KEY,
+    workflow_id   INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+    number        INTEGER NOT NULL,                          -- its place in the file, from 1
+    trigger_type  TEXT    NOT NULL CHECK (trigger_type IN ('on_workflow_start', 'on_workflow_complete', 'on_jobs_ready',
+                                   'on_jobs_complete', 'on_worker_start', 'on_worker_complete')),
+    action_type   TEXT    NOT NULL CHECK (action_type IN ('run_commands', 'schedule_nodes')),
+    is_persistent INTEGER NOT NULL CHECK (is_persistent IN (0, 1)),   -- of workers: for each of them, not for the first
+    config        TEXT    NOT NULL,                          -- JSON: commands, or which nodes are asked for
+    UNIQUE (workflow_id, number)
+) STRICT;
+
+-- The jobs that an action with on_jobs_ready or on_jobs_complete waits for.
+CREATE TABLE action_job (
+    action_id INTEGER NOT NULL REFERENCES action(id) ON DELETE CASCADE,
+    job_id    INTEGER NOT NULL,
+    PRIMARY KEY (action_id, job_id)
+) STRICT, WITHOUT ROWID;
+
+-- Actions that somebody has begun with: one row for each that is executed in a run, whoever does it and how often.
+CREATE TABLE action_run (
+    action_id   INTEGER NOT NULL REFERENCES action(id) ON DELETE CASCADE,
+    run_id      INTEGER NOT NULL,
+    worker      TEXT    NOT NULL,                            -- empty, or for which worker (a call of run): its node, pid, start
+    runner_id   INTEGER,                                     -- who executes it, or did; NULL: who did so is gone, others may
+    losses      INTEGER NOT NULL DEFAULT 0,                  -- how many who executed it have died
+    started_at  REAL    NOT NULL,
+    ended_at    REAL,
+    return_code INTEGER,                                     -- of the last command; minus the signal; -128 lost
+    reason      TEXT,                                        -- why it failed, in words
+    log         TEXT,                                        -- where its output is; NULL when it has none
+    PRIMARY KEY (action_id, run_id, worker),
+    CONSTRAINT action_end_has_code CHECK ((ended_at IS NULL) = (return_code IS NULL))
+) STRICT, WITHOUT ROWID;
 
 -- Jobs that were added after the workflow was stored.
 
