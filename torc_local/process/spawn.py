@@ -107,22 +107,15 @@ class Spawner:
         self._error_files = error_files
         self._token = f"{token}.{workflow_id}"
         self._scripts = output_dir / "scripts"
-        self._environment = {
-            **os.environb,
-            **_encoded(settings.env),
-            b"TORC_WORKFLOW_ID": b"%d" % workflow_id,
-            b"TORC_RUN_ID": b"%d" % run_id,
-            # Absolute, for jobs that change their directory.
-            b"TORC_OUTPUT_DIR": os.fsencode(output_dir.absolute()),
-            b"TORC_LOCAL_DB": os.fsencode(db_path.absolute()),
-            # Torc's is the address of its server. Here it is that of the database, which no client of Torc mistakes for
-            # one, and a script that prints it finds it set.
-            b"TORC_API_URL": db_path.absolute().as_uri().encode(),
-            RUNNER_VARIABLE.encode(): f"{token}.{runner_id}".encode(),
-        }
-        if settings.submission_directory is not None:
-            directory = settings.submission_directory.encode(errors="surrogateescape")
-            self._environment[b"TORC_WORKFLOW_SUBMISSION_DIR"] = directory
+        self._environment = surroundings(
+            workflow_id=workflow_id,
+            run_id=run_id,
+            runner_id=runner_id,
+            db_path=db_path,
+            token=token,
+            output_dir=output_dir,
+            settings=settings,
+        )
         self._to_default = [int(kind) for kind in to_default]
         self._connected: Segment | None = None  # where our standard output and error lead, and in which way
         self._way = SEPARATE
@@ -214,6 +207,35 @@ class Spawner:
             why = os.strerror(error.errno or 0).lower()
             raise StateError(f"cannot write the command of job {claim.name!r} to {path}: {why}") from error
         return path
+
+
+def surroundings(
+    *,
+    workflow_id: int,
+    run_id: int,
+    runner_id: int,
+    db_path: Path,
+    token: str,
+    output_dir: Path,
+    settings: Settings,
+) -> dict[bytes, bytes]:
+    """The environment that everything of a workflow gets from this runner, its jobs and its actions."""
+    environment = {
+        **os.environb,
+        **_encoded(settings.env),
+        b"TORC_WORKFLOW_ID": b"%d" % workflow_id,
+        b"TORC_RUN_ID": b"%d" % run_id,
+        # Absolute, for jobs that change their directory.
+        b"TORC_OUTPUT_DIR": os.fsencode(output_dir.absolute()),
+        b"TORC_LOCAL_DB": os.fsencode(db_path.absolute()),
+        # Torc's is the address of its server. Here it is that of the database, which no client of Torc mistakes for
+        # one, and a script that prints it finds it set.
+        b"TORC_API_URL": db_path.absolute().as_uri().encode(),
+        RUNNER_VARIABLE.encode(): f"{token}.{runner_id}".encode(),
+    }
+    if settings.submission_directory is not None:
+        environment[b"TORC_WORKFLOW_SUBMISSION_DIR"] = settings.submission_directory.encode(errors="surrogateescape")
+    return environment
 
 
 def _encoded(variables: Iterable[tuple[str, str]]) -> dict[bytes, bytes]:

@@ -21,14 +21,15 @@ from contextlib import suppress
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
-from torc_local.engine import changes
+from torc_local.engine import acting, changes
 from torc_local.engine.begin import How, begin
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
 from torc_local.ground.units import format_duration
-from torc_local.process import gpus, inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
+from torc_local.process import actor, gpus, inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
+from torc_local.process.actor import Stage
 from torc_local.process.coordinator import Post
 from torc_local.process.declared import mtime_of
 from torc_local.process.guardian import Guardian
@@ -38,8 +39,8 @@ from torc_local.process.plan import Options
 from torc_local.process.recovery import recover_dead
 from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
-from torc_local.process.workers import run_coordinator, run_runner
-from torc_local.store import events, opening, workflows
+from torc_local.process.workers import run_actor, run_coordinator, run_runner
+from torc_local.store import actions, events, opening, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 
 #: Longest time between two looks at the counts, and so between two repaints.
@@ -81,7 +82,8 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
             watcher.ended(Outcome(code, counts, info.total, 0.0, ()))
             return code
         _name_too_large(db, workflow_id, setups[0])
-    return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event).main()
+        stages = actor.stages(actions.triggers(db, workflow_id))
+    return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event, stages).main()
 
 
 def _keep_order(db: Database, workflow_id: int) -> None:
@@ -112,6 +114,7 @@ class _Supervisor:
         inbox: Inbox,
         info: RunInfo,
         last_event: int,
+        stages: frozenset[Stage],
     ) -> None:
         self._db_path = db_path
         self._options = options
@@ -122,6 +125,11 @@ class _Supervisor:
         self._setups = setups
         self._guardian = Guardian(info.workflow_id, info.run_id, setups[0].node_id)
         self._runners: dict[ForkProcess, Setup] = {}
+        self._stages = stages  # of actions, those that have any
+        self._actor: ForkProcess | None = None
+        self._stage = Stage.START
+        self._held_back: list[Setup] = []  # runners that begin after the actions of the start
+        self._told_actor = False  # that all runners have ended
         self._coordinator: ForkProcess | None = None
         self._connection: Database | None = None
         self._began = clock.monotonic()
@@ -138,10 +146,15 @@ class _Supervisor:
 
     def main(self) -> ExitCode:
         try:
-            self._fork(self._setups)
-            while self._runners:
+            if Stage.START in self._stages:
+                self._held_back = self._setups
+                self._fork([], Stage.START)
+            else:
+                self._begin(self._setups)
+            while self._runners or self._actor is not None or self._held_back:
                 self._wait()
                 self._look()
+                self._go_on()
             return self._finish()
         finally:
             self._disconnect()
@@ -150,8 +163,23 @@ class _Supervisor:
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
-    def _fork(self, setups: list[Setup]) -> None:
-        """Start runners, and the coordinator when there is none."""
+    def _begin(self, setups: list[Setup]) -> None:
+        """Start the runners, and who executes actions beside them."""
+        self._fork(setups, Stage.LATER if Stage.LATER in self._stages else None)
+
+    def _go_on(self) -> None:
+        """Let runners begin when the actions of the start are over; let the actor know when the runners have ended."""
+        if self._actor is None and self._held_back:
+            setups, self._held_back = self._held_back, []
+            if self._stop_count == 0 and self._trouble is None:
+                self._begin(setups)
+        elif self._actor is not None and not self._runners and not self._held_back and not self._told_actor:
+            self._told_actor = True
+            if self._actor.pid is not None and self._actor.exitcode is None:
+                os.kill(self._actor.pid, actor.RUNNERS_ENDED)
+
+    def _fork(self, setups: list[Setup], stage: Stage | None = None) -> None:
+        """Start runners, an actor for a stage, and the coordinator when there is none."""
         self._disconnect()
         context = multiprocessing.get_context("fork")
         parent = os.getpid()
@@ -169,6 +197,8 @@ class _Supervisor:
             if not self._start(self._coordinator):
                 self._coordinator = None
                 return
+        if stage is not None and not self._fork_actor(stage, parent):
+            return
         for setup in setups:
             process = context.Process(target=run_runner, args=(setup, parent), name="runner")
             if not self._start(process):
@@ -176,6 +206,18 @@ class _Supervisor:
             self._runners[process] = setup
         faults.reach("supervisor.forked")
         self._mind_file(self._db())
+
+    def _fork_actor(self, stage: Stage, parent: int) -> bool:
+        setup, worker = self._setups[0]._replace(slots=1), actor.worker(self._setups[0].node_id)
+        post = actor.Post(setup, stage, worker, at_end=self._told_actor)
+        process = multiprocessing.get_context("fork").Process(target=run_actor, args=(post, parent), name="actor")
+        # It may be told before it listens.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {actor.RUNNERS_ENDED})
+        started = self._start(process)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {actor.RUNNERS_ENDED})
+        if started:
+            self._actor, self._stage = process, stage
+        return started
 
     def _start(self, process: ForkProcess) -> bool:
         """Start a process; when this machine has no room for it, those that are there do what they can."""
@@ -212,17 +254,32 @@ class _Supervisor:
                 self._trouble = ExitCode.STATE
             elif self._may_restart():
                 again.append(setup)
+        stage = self._collect_actor()
         orphaned = False
         if self._coordinator is not None and self._coordinator.exitcode is not None:
             self._coordinator = None
             orphaned = self._open() and self._may_restart()
-        if self._stop_count == 0 and self._trouble is None and (again or orphaned):
-            self._fork(again)
+        if self._stop_count == 0 and self._trouble is None and (again or stage or orphaned):
+            self._fork(again, stage)
         if self._coordinator is None and self._trouble is not None and self._insist_at is None:
             # What is blocked would stay so, and runners would wait for it.
             self._signal_runners(signal.SIGTERM)
             self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
         orphans.reap_adopted(self._workers())
+
+    def _collect_actor(self) -> Stage | None:
+        """The stage that has to be gone on with, because who was at it has died."""
+        process = self._actor
+        if process is None or process.exitcode is None:
+            return None
+        self._actor = None
+        if process.exitcode == ExitCode.OK:
+            return None
+        self._bury(process)
+        if process.exitcode == ExitCode.STATE:
+            self._trouble = ExitCode.STATE
+            return None
+        return self._stage if self._may_restart() else None
 
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
@@ -233,8 +290,9 @@ class _Supervisor:
         faults.reach("supervisor.buried")
 
     def _workers(self) -> set[int]:
-        """Pids of the runners and the coordinator that have not been collected."""
-        return {process.pid for process in [*self._runners, self._coordinator] if process is not None and process.pid}
+        """Pids of the runners, the coordinator and the actor that have not been collected."""
+        processes = [*self._runners, self._coordinator, self._actor]
+        return {process.pid for process in processes if process is not None and process.pid}
 
     def _may_restart(self) -> bool:
         """Whether a dead process gets a successor: not when they die again and again while nothing gets done."""
@@ -276,8 +334,8 @@ class _Supervisor:
             self._insist_at = soon if self._insist_at is None else min(self._insist_at, soon)
 
     def _signal_runners(self, kind: signal.Signals) -> None:
-        for process in self._runners:
-            if process.pid is not None and process.exitcode is None:
+        for process in [*self._runners, self._actor]:
+            if process is not None and process.pid is not None and process.exitcode is None:
                 os.kill(process.pid, kind)
 
     # -- reporting ----------------------------------------------------------------------------------------------------
@@ -356,7 +414,10 @@ class _Supervisor:
             self._explanations.append(f"the time limit of {limit} is over, or too short for what is left")
         if canceled:
             self._explanations.append("the workflow was canceled")
-        code = self._code(counts, canceled=canceled, too_large=bool(too_large))
+        undone = bool(self._stages) and not unfinished_jobs(counts) and self._actions_left(db)
+        if undone:
+            self._explanations.append("actions are left to be executed")
+        code = self._code(counts, canceled=canceled, too_large=bool(too_large), undone=undone)
         outcome = Outcome(
             code, counts, self._info.total, clock.monotonic() - self._began, tuple(dict.fromkeys(self._explanations))
         )
@@ -366,20 +427,25 @@ class _Supervisor:
         return code
 
     def _settled(self) -> bool:
-        """Whether every job has finished, so that the coordinator ends by itself."""
+        """Whether every job has finished and all actions were executed, so that the coordinator ends by itself."""
         db = self._db()
-        return not unfinished_jobs(workflows.counts(db, self._info.workflow_id))
+        if unfinished_jobs(workflows.counts(db, self._info.workflow_id)):
+            return False
+        return not (self._stages and self._actions_left(db))
 
-    def _code(self, counts: dict[str, int], *, canceled: bool, too_large: bool) -> ExitCode:
+    def _actions_left(self, db: Database) -> bool:
+        return acting.keep_open(db, self._info.workflow_id, self._info.run_id)
+
+    def _code(self, counts: dict[str, int], *, canceled: bool, too_large: bool, undone: bool) -> ExitCode:
         if self._identity.trouble is not None:
             return ExitCode.STATE
-        if all_succeeded(counts):
+        if all_succeeded(counts) and not undone:
             return ExitCode.OK
         if self._stop_signal is not None:
             return ExitCode.INTERRUPTED if self._stop_signal == signal.SIGINT else ExitCode.TERMINATED
         if self._trouble is not None:
             return self._trouble
-        if canceled or (unfinished_jobs(counts) and not too_large):
+        if canceled or undone or (unfinished_jobs(counts) and not too_large):
             # In the last case somebody told the runners to stop, and not us.
             return ExitCode.INCOMPLETE
         return ExitCode.FAILED

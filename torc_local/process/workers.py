@@ -13,7 +13,8 @@ from torc_local.ground import clock
 from torc_local.ground.bugs import save_traceback
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, StateError, TorcLocalError, of_system
-from torc_local.process import kernel
+from torc_local.process import actor, kernel
+from torc_local.process.actor import Actor
 from torc_local.process.coordinator import Coordinator, Post
 from torc_local.process.runner import Runner, Setup
 from torc_local.store import events, opening
@@ -27,14 +28,27 @@ def run_runner(setup: Setup, parent: int) -> None:
     _be(
         setup.db_path,
         setup.workflow_id,
-        lambda db, say: _runner(db, setup, parent, say),
+        lambda db, say: _finish(Runner(db, setup, say), parent),
         turnstile=setup.turnstile,
         durability=setup.durability,
     )
 
 
-def _runner(db: Database, setup: Setup, parent: int, say: Callable[[str], None]) -> None:
-    runner = Runner(db, setup, say)
+def run_actor(post: actor.Post, parent: int) -> None:
+    """Be an actor; does not return."""
+    kernel.die_with_parent(parent, signal.SIGQUIT)
+    setup = post.setup
+    _be(
+        setup.db_path,
+        setup.workflow_id,
+        lambda db, say: _finish(Actor(db, post, say), parent),
+        turnstile=setup.turnstile,
+        durability=setup.durability,
+    )
+
+
+def _finish(runner: Runner | Actor, parent: int) -> None:
+    """Work to the end, and close the row as it ended."""
     reason = "failed"
     try:
         reason = runner.main()

@@ -101,9 +101,7 @@ def insert_jobs(db: Database, action_id: int, job_ids: Iterable[int]) -> None:
     _INSERT_JOB.many(db, ((action_id, job_id) for job_id in job_ids))
 
 
-_TRIGGERS = statement(
-    "action_triggers", "SELECT DISTINCT trigger_type FROM action WHERE workflow_id = ?", _Word._make
-)
+_TRIGGERS = statement("action_triggers", "SELECT DISTINCT trigger_type FROM action WHERE workflow_id = ?", _Word._make)
 
 
 def triggers(db: Database, workflow_id: int) -> frozenset[str]:
@@ -177,9 +175,7 @@ _END = statement(
 
 def end(db: Database, action_id: int, run_id: int, worker: str, *, runner_id: int, how: Executed) -> bool:
     """Record how an action ended; False when it was not ours any more."""
-    return bool(
-        _END.rows(db, (action_id, run_id, worker, runner_id, how.ended_at, how.return_code, how.reason))
-    )
+    return bool(_END.rows(db, (action_id, run_id, worker, runner_id, how.ended_at, how.return_code, how.reason)))
 
 
 _FREE = action(
