@@ -31,6 +31,7 @@ def test_the_summary_has_the_promised_keys(call, here):
             "dependency_count": 1,
             "file_count": 0,
             "user_data_count": 0,
+            "action_count": 0,
             "job_names": ["a", "b"],
         },
     }

@@ -57,6 +57,9 @@ app.add_typer(_files, name="files")
 _user_data = typer.Typer(rich_markup_mode=None, help="Small data that jobs exchange: get, put, list, list-missing.")
 app.add_typer(_user_data, name="user-data")
 
+_actions = typer.Typer(rich_markup_mode=None, help="Actions of a workflow: list.")
+app.add_typer(_actions, name="actions")
+
 #: The largest number that an option takes: what SQLite cannot hold is a slip of the fingers.
 _MOST = 1_000_000_000
 
@@ -695,6 +698,23 @@ def files_list_required(
     from torc_local.cli.data import list_required
 
     return list_required(_db(context, database), target, as_json=_json(context, answer))
+
+
+@_actions.callback(invoke_without_command=True)
+def actions_(context: typer.Context) -> None:
+    """Actions of a workflow: list."""
+    if context.invoked_subcommand is None:
+        raise InputError("do what with actions?", hint="torc-local actions list")
+
+
+@_actions.command("list")
+def actions_list(
+    context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """List actions, what they wait for, and how they were executed in the newest run."""
+    from torc_local.cli.acting import list_actions
+
+    return list_actions(_db(context, database), target, as_json=_json(context, answer))
 
 
 @_user_data.callback(invoke_without_command=True)

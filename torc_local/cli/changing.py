@@ -129,6 +129,7 @@ def check_file(word: str, *, as_json: bool) -> int:
                     "dependency_count": spec.dependency_count,
                     "file_count": spec.file_count,
                     "user_data_count": spec.user_data_count,
+                    "action_count": len(spec.actions),
                     "job_names": [job.name for job in spec.jobs],
                 },
             }

@@ -18,7 +18,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Build", ("create", "check")),
     ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
     ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),
-    ("Data", ("files", "user-data")),
+    ("Data", ("files", "user-data", "actions")),
     ("Admin", ("doctor", "db", "help", "version")),
 )
 

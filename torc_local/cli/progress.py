@@ -36,6 +36,9 @@ _SHOWN = frozenset(
         "runner_lost",
         "process_failed",
         "workflow_canceled",
+        "action_failed",
+        "action_noted",
+        "action_interrupted",
     }
 )
 

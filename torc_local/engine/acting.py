@@ -15,6 +15,8 @@ Crash table: what a SIGKILL of who executes it leaves at each moment.
 
 So every action is recorded exactly once, and its commands run at least once. When three who executed it have died, it
 has failed. The same holds for one that was stopped, except that this does not count as a death.
+
+Executions belong to a run: in the next one all actions are to be executed again (Torc), and nothing is reset for it.
 """
 
 import json
@@ -164,16 +166,6 @@ def take_back(db: Database, runner: RunnerRow, *, at: float, most_losses: int) -
         if freed.ended_at is not None:
             message = f"action {actions.number(db, freed.action_id)} {reason}"
             events.record(db, runner.workflow_id, at=at, kind="action_failed", message=message)
-
-
-def reset_actions(db: Database, workflow_id: int) -> int:
-    """Let every action be executed again in the workflow's newest run; how many executions that forgets.
-
-    Inside the caller's transaction, while nobody works on the workflow. What an action waits for is not counted
-    anywhere, so nothing else is to be done. A new run (engine/begin.py) needs no reset: executions belong to their run.
-    """
-    workflow = workflows.get(db, workflow_id)
-    return 0 if workflow is None else actions.forget(db, workflow_id, workflow.run_id)
 
 
 def title(action: ActionRow) -> str:

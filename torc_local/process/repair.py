@@ -29,6 +29,7 @@ from torc_local.store import (
     checking,
     invariants,
     mending,
+    mending_actions,
     mending_uses,
     missing,
     opening,
@@ -152,6 +153,7 @@ def _mend(db: Database, known: dict[int, missing.Named]) -> Repaired:
         freed = mending.claims(db, at=at, most_losses=MOST_LOSSES)
         mending.counts(db)
         mending_uses.uses(db)
+        mending_actions.actions(db)
     connection.pragma("ignore_check_constraints", False)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
     still = {one.invariant for one in invariants.violations(db, at_rest=True)}

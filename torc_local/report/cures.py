@@ -28,6 +28,9 @@ DONE = {
     "budget_is_kept": "freed what ended runners held of their node",
     "gpus_have_live_runners": "freed GPUs that ended runners held of their node",
     "ended_run_has_nothing_open": "opened the run again: jobs of it are left",
+    "actions_have_jobs": "dropped actions that had lost all the jobs that they wait for",
+    "actions_have_live_actors": "freed actions that dead processes were executing",
+    "ended_run_has_no_open_action": "opened the run again: actions of it are left",
     "nothing_is_half_put_back": "finished putting jobs back that a restart had begun with",
     "nothing_claimed_at_rest": "took back what dead runners held",
 }

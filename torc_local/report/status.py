@@ -77,7 +77,7 @@ def document(status: Status) -> dict[str, Any]:
         "created_at": iso(workflow.created_at),
         "started_at": None if run is None else iso(run.started_at),
         "ended_at": None if run is None or run.ended_at is None else iso(run.ended_at),
-        "open_runners": len(status.runners),
+        "open_runners": sum(1 for runner in status.runners if not runner.acts),
         "failures": [failure._asdict() for failure in status.failures],
     }
 
@@ -140,11 +140,13 @@ def _condition(status: Status, dead: set[int]) -> str:
 
 
 def _runner_lines(status: Status, dead: set[int]) -> list[str]:
-    if not status.runners:
-        return []
     by_node: dict[str, list[RunnerRow]] = {}
     for runner in status.runners:
+        if runner.acts:
+            continue
         by_node.setdefault(runner.hostname, []).append(runner)
+    if not by_node:
+        return []
     parts = []
     for node, there in by_node.items():
         died = sum(1 for runner in there if runner.id in dead)

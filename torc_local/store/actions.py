@@ -208,17 +208,6 @@ def free_of(db: Database, runner_id: int, *, at: float, reason: str, most_losses
     return _FREE_OF.rows(db, (runner_id, at, reason, most_losses))
 
 
-_FORGET = action(
-    "action_run_forget",
-    "DELETE FROM action_run WHERE run_id = ?2 AND action_id IN (SELECT id FROM action WHERE workflow_id = ?1)",
-)
-
-
-def forget(db: Database, workflow_id: int, run_id: int) -> int:
-    """Forget what was executed in a run; how much that was."""
-    return _FORGET.run(db, (workflow_id, run_id))
-
-
 _NUMBER = statement("action_number", "SELECT number FROM action WHERE id = ?", _Number._make, hot=True)
 
 

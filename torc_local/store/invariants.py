@@ -211,6 +211,29 @@ INVARIANTS = (
         " OR ((j.io & 4) <> 0) <> EXISTS (SELECT 1 FROM job_user_data u WHERE u.job_id = j.id AND NOT u.is_output)",
     ),
     Invariant(
+        "actions_have_jobs",
+        "the jobs that an action waits for exist, in its workflow, and it waits for one at least",
+        "SELECT s.action_id, s.job_id FROM action_job s LEFT JOIN action a ON a.id = s.action_id"
+        " LEFT JOIN job j ON j.id = s.job_id WHERE a.workflow_id IS NULL OR j.workflow_id IS NOT a.workflow_id"
+        " UNION ALL SELECT a.id, 0 FROM action a WHERE a.trigger_type IN ('on_jobs_ready', 'on_jobs_complete')"
+        " AND NOT EXISTS (SELECT 1 FROM action_job s WHERE s.action_id = a.id)",
+    ),
+    Invariant(
+        "actions_have_live_actors",
+        "an action that is being executed is held by an actor that has not ended",
+        "SELECT r.action_id, r.run_id, r.runner_id FROM action_run r LEFT JOIN runner u ON u.id = r.runner_id"
+        " WHERE r.ended_at IS NULL AND r.runner_id IS NOT NULL"
+        " AND (u.id IS NULL OR u.ended_at IS NOT NULL OR NOT u.acts)",
+    ),
+    Invariant(
+        "ended_run_has_no_open_action",
+        "a run that is closed has no action, but those of workers, that was begun and not executed",
+        "SELECT r.action_id, r.run_id FROM action_run r JOIN action a ON a.id = r.action_id"
+        " JOIN workflow w ON w.id = a.workflow_id AND w.run_id = r.run_id"
+        " JOIN run ON run.workflow_id = w.id AND run.run_id = w.run_id WHERE run.ended_at IS NOT NULL"
+        " AND r.ended_at IS NULL AND a.trigger_type NOT IN ('on_worker_start', 'on_worker_complete')",
+    ),
+    Invariant(
         "nothing_is_half_put_back",
         "no job is left in the middle of a restart",
         "SELECT id FROM job WHERE status = 'uninitialized'",

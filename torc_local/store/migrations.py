@@ -153,6 +153,10 @@ RUNGS: tuple[str, ...] = (
         PRIMARY KEY (action_id, run_id, worker),
         CONSTRAINT action_end_has_code CHECK ((ended_at IS NULL) = (return_code IS NULL))
     ) STRICT, WITHOUT ROWID;
+    CREATE VIEW v_actions AS
+        SELECT a.id AS action_id, a.workflow_id, a.number, a.trigger_type, a.action_type, a.is_persistent, a.config,
+               r.run_id, r.runner_id, r.started_at, r.ended_at, r.return_code, r.reason, r.log
+        FROM action a LEFT JOIN action_run r ON r.action_id = a.id;
 
     -- Jobs that were added after the workflow was stored.
 

@@ -352,7 +352,8 @@ _RUNNERS = statement(
     "SELECT u.id, n.hostname, u.pid, u.slots, u.started_at, u.ended_at, u.end_reason, u.jobs_run, u.claim_transactions,"
     " u.settle_transactions, u.write_transactions, u.write_s, u.idle_s, u.cpu_s, u.lock_wait_s, u.lock_wait_max_s,"
     " u.lock_wait_histogram, u.lock_retries, u.lock_errors, u.write_figures"
-    " FROM runner u JOIN node n ON n.id = u.node_id WHERE u.workflow_id = ? AND u.run_id = ? ORDER BY u.id",
+    " FROM runner u JOIN node n ON n.id = u.node_id WHERE u.workflow_id = ? AND u.run_id = ? AND NOT u.acts"
+    " ORDER BY u.id",
     RunnerFigures._make,
 )
 

@@ -459,3 +459,8 @@ CREATE VIEW v_user_data AS
     SELECT u.id AS user_data_id, u.workflow_id, u.name, u.data, u.is_ephemeral, u.is_consumed, u.is_produced,
            u.job_id, u.put_at
     FROM user_data u;
+
+CREATE VIEW v_actions AS
+    SELECT a.id AS action_id, a.workflow_id, a.number, a.trigger_type, a.action_type, a.is_persistent, a.config,
+           r.run_id, r.runner_id, r.started_at, r.ended_at, r.return_code, r.reason, r.log
+    FROM action a LEFT JOIN action_run r ON r.action_id = a.id;
