@@ -150,10 +150,10 @@ def _check_commands(commands: list[str], path: Path, problems: Problems) -> None
         here = (*path, index)
         if not command or command.isspace():
             problems.add(here, "a command of this action is empty", "remove it")
+        elif len(command.encode(errors="replace")) > _LONGEST_COMMAND:
+            problems.add(here, f"this command has more than {_LONGEST_COMMAND:,} bytes", "put it into a script")
         elif (wrong := check_value("commands", command)) is not None:
             problems.add(here, wrong)
-        elif len(command.encode()) > _LONGEST_COMMAND:
-            problems.add(here, f"this command has more than {_LONGEST_COMMAND:,} bytes", "put it into a script")
         elif len(tokens.split(command)) > 1:
             hint = "write the path itself, or torc-local user-data get NAME"
             problems.add(here, "tokens such as ${files.input.NAME} are filled in only in jobs", hint)
