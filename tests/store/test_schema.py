@@ -75,7 +75,7 @@ def test_the_public_views_can_be_read_by_anyone(stage):
     stage.run_all(failing=["c"])
     raw(stage.db, "INSERT INTO file VALUES (1, 1, 'f', 'f', 0, 0, NULL)")
     raw(stage.db, "INSERT INTO user_data VALUES (1, 1, 'u', NULL, NULL, 0, 0, 0, 0, NULL, NULL)")
-    raw(stage.db, f"INSERT INTO action {ACTION}; INSERT INTO action_job VALUES (1, 1)")
+    raw(stage.db, ACTION)
     with opening.open_read_only(stage.db.path) as reader:
         views = [name for (name,) in raw(reader, "SELECT name FROM sqlite_schema WHERE type = 'view'")]
         assert len(views) >= 8
@@ -96,7 +96,12 @@ OVERLAPPING = (
     " (2,1,1,1,'completed',NULL,0,60,70,0,0,NULL,0,0,0,0)"
 )
 
-ACTION = "VALUES (1, 1, 1, 'on_jobs_complete', 'run_commands', 0, '{}')"
+ACTION = (
+    "INSERT INTO action VALUES (1, 1, 1, 'on_jobs_complete', 'run_commands', 0, '{}');"
+    " INSERT INTO action_job VALUES (1, 1)"
+)
+
+BEGUN = "INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES"
 
 # For each invariant a damage that it notices, and which others cannot help noticing too.
 DAMAGE = {
@@ -125,15 +130,13 @@ DAMAGE = {
         set(),
     ),
     "looked_up_where_there_is_any": ("UPDATE job SET io = 5 WHERE id = 1", set()),
-    "actions_have_jobs": (f"INSERT INTO action {ACTION}; INSERT INTO action_job VALUES (1, 99)", set()),
+    "actions_have_jobs": (f"{ACTION}; INSERT INTO action_job VALUES (1, 99)", set()),
     "actions_have_live_actors": (
-        f"INSERT INTO action {ACTION}; INSERT INTO action_job VALUES (1, 1);"
-        " INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES (1, 1, '', 1, 0)",
+        f"{ACTION}; {BEGUN} (1, 1, '', 1, 0)",
         set(),
     ),
     "ended_run_has_no_open_action": (
-        f"INSERT INTO action {ACTION}; INSERT INTO action_job VALUES (1, 1); UPDATE run SET ended_at = 1;"
-        " INSERT INTO action_run (action_id, run_id, worker, started_at) VALUES (1, 1, '', 0)",
+        f"{ACTION}; UPDATE run SET ended_at = 1; {BEGUN} (1, 1, '', NULL, 0)",
         {"ended_run_has_nothing_open"},
     ),
     "nothing_is_half_put_back": (moved("free", "uninitialized"), set()),
