@@ -297,14 +297,6 @@ def run(
     )
 
 
-@app.command()
-def cancel(context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None) -> int:
-    """Stop a workflow on all nodes; jobs that run are ended."""
-    from torc_local.cli.changing import cancel_workflow
-
-    return cancel_workflow(_db(context, database), target, as_json=_json(context, answer))
-
-
 _Select = Annotated[
     list[str] | None,
     typer.Argument(metavar="SELECT", help="Jobs: names, patterns such as 'sim_*', ids such as 1,5-8; - reads them."),
@@ -320,6 +312,32 @@ _ReturnCode = Annotated[
 _Regex = Annotated[str | None, typer.Option("--regex", metavar="REGEX", help="Only those in whose name it is found.")]
 _DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would happen.")]
 _Yes = Annotated[bool, typer.Option("-y", "--yes", "--no-prompts", help="Do not ask.")]
+
+
+@app.command()
+def cancel(
+    context: typer.Context,
+    select: _Select = None,
+    states: _States = None,
+    return_code: _ReturnCode = None,
+    regex: _Regex = None,
+    workflow: _OfWorkflow = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    failed: _Failed = False,
+    dry_run: _DryRun = False,
+) -> int:
+    """Stop a workflow, or some of its jobs, on all nodes; what runs is ended.
+
+    Without SELECT the workflow. A lone number is the id of a workflow, as in Torc; with -w it is that of a job. What
+    waits for a canceled job is canceled, too, unless it says otherwise.
+    """
+    from torc_local.cli.changing import cancel_some
+    from torc_local.cli.selecting import Asked
+
+    asked = Asked(tuple(select or ()), states, failed, return_code, regex)
+    return cancel_some(_db(context, database), workflow, asked, dry_run=dry_run, as_json=_json(context, answer))
 
 
 @app.command()

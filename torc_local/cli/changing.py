@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.cli import answer, place, problems
+from torc_local.cli import answer, place, problems, selecting
+from torc_local.cli.selecting import Asked
 from torc_local.engine import admit
-from torc_local.engine.cancel import cancel
+from torc_local.engine.cancel import cancel, cancel_jobs
 from torc_local.ground import clock
-from torc_local.ground.errors import ExitCode, InputError, SpecError
+from torc_local.ground.errors import ExitCode, SpecError
 from torc_local.ground.states import unfinished_jobs
 from torc_local.report.text import plural, printable
 from torc_local.spec.load import load
@@ -149,13 +150,40 @@ def _summary(spec: Spec) -> str:
     return f"workflow '{printable(spec.name)}', {jobs}, {edges}"
 
 
-def cancel_workflow(option: Path | None, word: str | None, *, as_json: bool) -> int:
-    """``cancel``."""
-    target = place.target(word)
-    if target.spec is not None:
-        raise InputError(f"{target.spec} is a workflow file; this needs the id of a workflow", hint="torc-local list")
-    with opening.open_existing(place.database(option, target.database)) as db:
-        workflow = place.workflow(db, target.workflow_id)
+def cancel_some(option: Path | None, workflow_id: int | None, asked: Asked, *, dry_run: bool, as_json: bool) -> int:
+    """``cancel``: a workflow when a lone number or database is named, or nothing; jobs otherwise."""
+    word = asked.words[0] if len(asked.words) == 1 else None
+    if not asked.anything:
+        return _cancel_workflow(option, workflow_id, dry_run=dry_run, as_json=as_json)
+    if word is not None and workflow_id is None and asked == Asked((word,)) and place.names_workflow(word):
+        target = place.existing(word, option)
+        return _cancel_workflow(target.database, target.workflow_id, dry_run=dry_run, as_json=as_json)
+    with opening.open_existing(place.database(option)) as db:
+        workflow = place.workflow(db, workflow_id)
+        chosen = selecting.choose(db, workflow.id, asked)
+        if dry_run:
+            answer.lines([f"would cancel {plural(len(chosen), 'job')} of workflow {workflow.id}, as far as not ended"])
+            return ExitCode.OK
+        done = cancel_jobs(db, workflow.id, chosen, at=clock.now(), who=user())
+    if as_json:
+        counts = {"canceled": done.now, "being_ended": done.told, "ended_before": done.over}
+        answer.document({"workflow_id": workflow.id, **counts})
+        return ExitCode.OK
+    parts = [f"{plural(done.now, 'job')} canceled"]
+    if done.told:
+        parts.append(f"{plural(done.told, 'job')} held by runners that will end {'it' if done.told == 1 else 'them'}")
+    if done.over:
+        parts.append(f"{done.over:,} had ended before")
+    answer.lines([f"workflow {workflow.id}: {', '.join(parts)}"])
+    return ExitCode.OK
+
+
+def _cancel_workflow(option: Path | None, workflow_id: int | None, *, dry_run: bool, as_json: bool) -> int:
+    with opening.open_existing(place.database(option)) as db:
+        workflow = place.workflow(db, workflow_id)
+        if dry_run:
+            answer.lines([f"would cancel workflow {workflow.id}"])
+            return ExitCode.OK
         over = not unfinished_jobs(workflows.counts(db, workflow.id))
         changed = not over and cancel(db, workflow.id, at=clock.now(), who=user())
     if as_json:

@@ -57,6 +57,15 @@ def target(word: str | None) -> Target:
     )
 
 
+def names_workflow(word: str) -> bool:
+    """Whether a word can only be a workflow's id or a database."""
+    if _number(word) is not None:
+        return True
+    with suppress(InputError):
+        return target(word).database is not None
+    return False
+
+
 def existing(word: str | None, option: Path | None) -> Target:
     """A workflow that is there: TARGET with ``--db``. Raises InputError for a workflow file."""
     found = target(word)

@@ -30,6 +30,9 @@ from torc_local.store.runners import Held, Metrics
 #: Status of an attempt that ended because we were told to stop: its job is ready again, not terminated.
 INTERRUPTED = "interrupted"
 
+#: Why a job was canceled that nothing stood in the way of.
+BY_A_PERSON = "canceled by a person"
+
 _NOT_DONE = OF_RECOVERIES | {INTERRUPTED}
 
 
@@ -65,6 +68,7 @@ class Wish(NamedTuple):
     marked: frozenset[int] = frozenset()  # those of the results that were marked running
     marks: Sequence[Mark] = ()  # jobs that turned out long
     give_back: Sequence[int] = ()  # claims that will not be started
+    cancel: Sequence[int] = ()  # claims that will not be started because a person canceled the jobs
     held: Held = fit.NOTHING  # what the slots hold before claiming
     free_gpus: Sequence[str] = ()  # GPUs that they do not hold any more
     slots: int = 0  # free slots to claim for
@@ -108,6 +112,8 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
         if wish.give_back:
             n = jobs.give_back(db, me.runner_id, wish.give_back)
             moves.update({JobStatus.PENDING: -n, JobStatus.READY: n})
+        if wish.cancel:
+            _cancel(db, me, wish.cancel, moves, at)
         if wish.free_gpus:
             gpus.give_back(db, me.node_id, me.runner_id, wish.free_gpus)
         if moves[JobStatus.READY] > 0:
@@ -122,6 +128,14 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
         if wish.metrics is not None:
             runners.note_metrics(db, me.runner_id, wish.metrics)
     return Turn(settled, batches, taken)
+
+
+def _cancel(db: Database, me: Me, job_ids: Sequence[int], moves: Counter[str], at: float) -> None:
+    ours = jobs.cancel_unstarted(db, me.runner_id, job_ids)
+    moves.update({JobStatus.PENDING: -len(ours), JobStatus.CANCELED: len(ours)})
+    jobs.queue_ended(db, me.workflow_id, ours, failed=True)
+    for job_id in ours:
+        events.record(db, me.workflow_id, at=at, kind="job_canceled", job_id=job_id, message=BY_A_PERSON)
 
 
 def _settle(db: Database, me: Me, wish: Wish, moves: Counter[str], at: float) -> int:
@@ -235,7 +249,7 @@ def _note(db: Database, seen: Seen, completed: set[int]) -> None:
 
 
 def _claim(db: Database, me: Me, wish: Wish) -> tuple[list[Batch], list[tuple[str, ...]]]:
-    canceled, ready, newest_run = jobs.standing(db, me.workflow_id)
+    canceled, ready, newest_run, _ = jobs.standing(db, me.workflow_id)
     if canceled or not ready or newest_run != me.run_id:
         return [], []
     per_slot = wish.per_slot(ready)

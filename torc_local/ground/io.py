@@ -10,6 +10,8 @@ TOKENS = 2
 USER_DATA = 4
 #: Its last attempt failed, and a recovery script must run before the next one: that comes first when it is claimed.
 RECOVERY = 8
+#: A person has canceled it while a runner held it: that runner ends it, or whoever claims it next does not start it.
+CANCEL = 16
 
 #: The largest user data, as JSON. It goes into commands and through the database; what is larger belongs into a file.
 MOST_USER_DATA_BYTES = 1 << 20

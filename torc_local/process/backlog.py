@@ -28,6 +28,7 @@ class Backlog:
         self.results: list[Result] = []
         self.marked: frozenset[int] = frozenset()  # those of the results that are on record as running
         self.give_back: list[int] = []
+        self.canceled: list[int] = []  # claims of jobs that a person has canceled; they were not started
         self.since: float | None = None  # when telling failed first (monotonic); None: it did not
         self._retry_at = 0.0
         self._last_busy = 0.0  # when a job ran last, or it failed first
@@ -66,7 +67,7 @@ class Backlog:
 
     def told(self) -> float | None:
         """Everything is on record; for how many seconds it had to wait, None when it had not."""
-        self.results, self.marked, self.give_back = [], frozenset(), []
+        self.results, self.marked, self.give_back, self.canceled = [], frozenset(), [], []
         waited = None if self.since is None else clock.monotonic() - self.since
         self.since = None
         return waited

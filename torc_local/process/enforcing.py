@@ -56,6 +56,7 @@ class Breach(NamedTuple):
     return_code: int
     reason: str
     kill_at: float
+    status: str = "failed"
 
 
 class Enforcer:
@@ -112,6 +113,14 @@ class Enforcer:
             cost = clock.monotonic() - now
             self._next_sample = now + max(SAMPLE_S, cost / _SHARE)
             self._trees.keep({one.job for one in watched})
+
+    def end(self, job: Job, breach: Breach) -> None:
+        """End a job for something that is no limit: asked to now, killed with all that it started at ``kill_at``."""
+        if job.leader in self.breaches or _has_ended(job.leader):
+            return
+        self.breaches[job.leader] = breach
+        self._ask(job, signal.SIGTERM)
+        self._insist(job, breach, clock.monotonic())
 
     def suspicion(self, requirements_id: int, peak_bytes: int) -> str:
         """What to add to "killed by SIGKILL" of a job that we did not kill; empty when nothing speaks for it."""
@@ -173,11 +182,14 @@ class Enforcer:
         lead_s = 0.0 if kind is signal.SIGKILL else self._rules.lead_s
         self.breaches[one.job.leader] = breach = Breach(self._rules.timeout_exit_code, reason, now + lead_s)
         if lead_s > 0:
-            for pid in self._trees.members(trees.table(), [one.job])[one.job]:
-                for each in (kind, signal.SIGCONT):  # what is stopped acts on it only when it goes on
-                    with suppress(ProcessLookupError, PermissionError):
-                        os.kill(pid, each)
+            self._ask(one.job, kind)
         self._insist(one.job, breach, now)
+
+    def _ask(self, job: Job, kind: signal.Signals) -> None:
+        for pid in self._trees.members(trees.table(), [job])[job]:
+            for each in (kind, signal.SIGCONT):  # what is stopped acts on it only when it goes on
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, each)
 
     def _sample(self, sample: list[tuple[Watched, int]]) -> None:
         table = trees.table()

@@ -33,14 +33,14 @@ from torc_local.engine.failing import Judge
 from torc_local.engine.fit import Counts
 from torc_local.engine.limits import Rules
 from torc_local.engine.options import OptionsOf, Settings, settings_of
-from torc_local.engine.turn import INTERRUPTED, Batch, Me, Wish, may_claim, stuck, turn
+from torc_local.engine.turn import BY_A_PERSON, INTERRUPTED, Batch, Me, Wish, may_claim, stuck, turn
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
-from torc_local.ground.io import RECOVERY
+from torc_local.ground.io import CANCEL, RECOVERY
 from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
 from torc_local.process import backlog, orphans, peers, segments, spawn
 from torc_local.process.backlog import Backlog
-from torc_local.process.enforcing import Enforcer
+from torc_local.process.enforcing import Breach, Enforcer
 from torc_local.process.error_file import ErrorFiles
 from torc_local.process.gpus import Devices
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
@@ -115,6 +115,7 @@ class Runner:
         self._counted_version = -1  # data_version when something was left to wait for
         self._turned = clock.monotonic()  # last transaction
         self._looked = self._turned  # last look at the canceled flag
+        self._cancels = 0  # how often jobs had been canceled that runners held, when we looked last
         self._stopping = False
         self._end_at: float | None = None  # when running jobs are asked to end
         self._insist_at: float | None = None  # when they are not asked any more
@@ -161,8 +162,13 @@ class Runner:
             self._turn(claim=False)
         if now - self._looked >= LOOK_S:
             self._looked = now
-            if self._slots.ending is None and jobs.standing(self._db, self._me.workflow_id).is_canceled:
-                self._cancel()
+            if self._slots.ending is None:
+                standing = jobs.standing(self._db, self._me.workflow_id)
+                if standing.is_canceled:
+                    self._cancel()
+                elif standing.cancels != self._cancels:
+                    self._cancels = standing.cancels
+                    self._cancel_some(now)
 
     def _due(self) -> float:
         """When to wake if nothing happens (monotonic)."""
@@ -199,6 +205,16 @@ class Runner:
         self._stopping = True
         self._ask_to_end("canceled")
         self._turn(claim=False, give_back_all=True)
+
+    def _cancel_some(self, now: float) -> None:
+        """End those of our jobs that a person has canceled."""
+        chosen = jobs.canceled_of(self._db, self._me.runner_id)
+        self._backlog.canceled += self._slots.take_off(chosen)
+        why = Breach(-signal.SIGTERM, BY_A_PERSON, now + INSIST_S, JobStatus.CANCELED)
+        for job in self._slots.running(chosen):
+            self._enforcer.end(job, why)
+        if self._backlog.canceled:
+            self._turn(claim=False)
 
     def _ask_to_end(
         self, status: str, kind: signal.Signals = signal.SIGTERM, *, insist_at: float | None = None
@@ -252,7 +268,10 @@ class Runner:
                 self._seen_version = version
                 self._metrics.rests(clock.monotonic())
                 return False
-        if self._turn(claim=True):
+        claimed = self._turn(claim=True)
+        if self._backlog.canceled:
+            self._turn(claim=False)  # nobody else can say so, and nothing of ours will end for it
+        if claimed:
             self._metrics.works(clock.monotonic())
             return True
         self._seen_version = version
@@ -282,6 +301,7 @@ class Runner:
             marked=self._backlog.marked,
             marks=marks,
             give_back=self._backlog.give_back,
+            cancel=self._backlog.canceled,
             held=held,
             free_gpus=idle_gpus,
             slots=len(free),
@@ -315,7 +335,8 @@ class Runner:
         faults.reach("runner.claimed")
         given = done.gpus or repeat(())
         for slot, (batch, needed), some in zip(free, self._look_up(done.batches), given, strict=False):
-            self._slots.assign(slot, batch, needed, some)
+            if batch:
+                self._slots.assign(slot, batch, needed, some)
         self._pause.reset()
         return True
 
@@ -325,6 +346,11 @@ class Runner:
         self._slots.recoveries = {}
         if not asked:
             return batches
+        if any(claim.io & CANCEL for claim in asked):
+            # Canceled while another runner held it, who gave it back: it does not start.
+            self._backlog.canceled += [claim.id for claim in asked if claim.io & CANCEL]
+            batches = [([claim for claim in batch if not claim.io & CANCEL], held) for batch, held in batches]
+            asked = [claim for claim in asked if not claim.io & CANCEL]
         # A recovery script needs nothing of what its job reads and writes.
         scripts = [claim for claim in asked if claim.io & RECOVERY]
         self._slots.recoveries = {claim.id: self._judge.recovery(self._db, claim) for claim in scripts}

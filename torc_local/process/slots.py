@@ -25,6 +25,7 @@ from torc_local.engine.failing import (
 from torc_local.engine.needs import Need, Seen
 from torc_local.engine.turn import INTERRUPTED, Me
 from torc_local.ground import clock, faults
+from torc_local.ground.states import JobStatus
 from torc_local.process import declared, error_file, segments, spawn
 from torc_local.process.enforcing import Breach, Enforcer, Watched
 from torc_local.process.inbox import Inbox
@@ -367,7 +368,7 @@ class Slots:
                 else:
                     self.needs.pop(claim.id, None)
             if one.breach is not None:
-                status, return_code, reason = "failed", one.breach.return_code, one.breach.reason
+                status, return_code, reason = one.breach.status, one.breach.return_code, one.breach.reason
             elif return_code in _KILLED and one.ending is None and self._suspicion is not None:
                 peak = one.usage.ru_maxrss * 1024
                 reason = f"{reason}{self._suspicion(claim.resource_requirements_id, peak)}"
@@ -439,6 +440,24 @@ class Slots:
                 self.needs.pop(job_id, None)
         return back
 
+    def take_off(self, job_ids: Collection[int]) -> list[int]:
+        """Take jobs off the slots before they start; those that were there."""
+        found = []
+        for slot in self._slots:
+            kept = [task for task in slot.queue if task.claim.id not in job_ids]
+            found += [task.claim.id for task in slot.queue if task.claim.id in job_ids]
+            slot.queue.clear()
+            slot.queue.extend(kept)
+        for job_id in found:
+            self.needs.pop(job_id, None)
+        return found
+
+    def running(self, job_ids: Collection[int]) -> list[Job]:
+        """Those of these jobs that run now."""
+        return [
+            _job(slot, slot.task) for slot in self._slots if slot.task is not None and slot.task.claim.id in job_ids
+        ]
+
     def signal(self, kind: signal.Signals) -> None:
         """Signal the process groups of all children."""
         for pid in [*self._children, *(one.job.leader for one in self._lingering)]:
@@ -470,7 +489,8 @@ def _recovered(
     """The same for a recovery script."""
     if return_code == 0:
         return RECOVERED, None
-    if ending is None or breach is not None:
+    canceled = breach is not None and breach.status == JobStatus.CANCELED
+    if not canceled and (ending is None or breach is not None):
         return UNRECOVERED, reason
     return (RECOVERY_INTERRUPTED if ending == INTERRUPTED else RECOVERY_CANCELED), reason
 

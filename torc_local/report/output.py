@@ -48,7 +48,7 @@ def find(db: Database, job_id: int, *, stderr: bool, attempt: int | None) -> Pla
 def why_none(name: str, status: str) -> InputError:
     """The error for a job without any attempt."""
     if status == JobStatus.CANCELED:
-        return InputError(f"job '{name}' never ran: something before it did not succeed")
+        return InputError(f"job '{name}' never ran: it was canceled, or something before it did not succeed")
     if status in CLAIMED:
         return InputError(f"job '{name}' is about to start", hint="follow its output with -f")
     return InputError(f"job '{name}' has not run yet: it is {status}", hint="wait for its output with -f")

@@ -71,6 +71,7 @@ class Standing(NamedTuple):
     is_canceled: int
     ready: int
     run_id: int  # the newest: a runner of an earlier one claims nothing
+    cancels: int  # when it has grown, some of the jobs that runners hold were canceled
 
 
 class _Id(NamedTuple):
@@ -79,7 +80,7 @@ class _Id(NamedTuple):
 
 _STANDING = statement(
     "workflow_standing",
-    "SELECT w.is_canceled, c.jobs, w.run_id FROM workflow w"
+    "SELECT w.is_canceled, c.jobs, w.run_id, w.cancels FROM workflow w"
     " JOIN job_count c ON c.workflow_id = w.id AND c.status = 'ready' WHERE w.id = ?",
     Standing._make,
     hot=True,
@@ -193,6 +194,56 @@ _GIVE_BACK = statement(
 def give_back(db: Database, runner_id: int, job_ids: Iterable[int]) -> int:
     """Return claims that were not started; how many were still ours."""
     return len(_GIVE_BACK.many(db, [(job_id, runner_id) for job_id in job_ids]))
+
+
+_CANCELED_OF = statement(
+    "job_canceled_of_runner", "SELECT id FROM job WHERE runner_id = ? AND io & 16", _Id._make, hot=True
+)
+_CANCEL_UNSTARTED = statement(
+    "job_cancel_unstarted",
+    "UPDATE job SET status = 'canceled', runner_id = NULL, io = io & ~24 WHERE id = ? AND runner_id = ?"
+    " AND status = 'pending' RETURNING id",
+    _Id._make,
+    hot=True,
+)
+_CANCEL_WAITING = statement(
+    "job_cancel_waiting",
+    "UPDATE job SET status = 'canceled', io = io & ~24 WHERE id IN carray(?2) AND workflow_id = ?1 AND status = ?3"
+    " RETURNING id",
+    _Id._make,
+    hot=True,
+)
+_CANCEL_HELD = statement(
+    "job_cancel_held",
+    "UPDATE job SET io = io | 16 WHERE id IN carray(?2) AND workflow_id = ?1 AND status IN ('pending', 'running')"
+    " AND NOT io & 16 RETURNING id",
+    _Id._make,
+    hot=True,
+)
+_COUNT_CANCEL = action("workflow_count_cancel", "UPDATE workflow SET cancels = cancels + 1 WHERE id = ?", hot=True)
+
+
+def canceled_of(db: Database, runner_id: int) -> set[int]:
+    """The jobs of a runner that a person has canceled."""
+    return {row.id for row in _CANCELED_OF.rows(db, (runner_id,))}
+
+
+def cancel_unstarted(db: Database, runner_id: int, job_ids: Iterable[int]) -> list[int]:
+    """Cancel claims that were not started; those that were still ours."""
+    return [row.id for row in _CANCEL_UNSTARTED.many(db, [(job_id, runner_id) for job_id in job_ids])]
+
+
+def cancel_waiting(db: Database, workflow_id: int, job_ids: Sequence[int], status: str) -> list[int]:
+    """Cancel those of these jobs that are ready, or blocked: as ``status`` says."""
+    return [row.id for row in _CANCEL_WAITING.rows(db, (workflow_id, int_array(job_ids), status))]
+
+
+def cancel_held(db: Database, workflow_id: int, job_ids: Sequence[int]) -> int:
+    """Tell runners that those of these jobs that they hold are canceled; how many were not told before."""
+    told = len(_CANCEL_HELD.rows(db, (workflow_id, int_array(job_ids))))
+    if told:
+        _COUNT_CANCEL.run(db, (workflow_id,))
+    return told
 
 
 _MARK = statement(

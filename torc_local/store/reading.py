@@ -318,7 +318,9 @@ def running(db: Database, job_id: int) -> RunningRow | None:
 _FAILURES = statement(
     "read_failures",
     # What each of them used is in parentheses, and would make a group of every job; so may further lines.
-    "SELECT j.status, CASE WHEN a.reason LIKE 'oom: % (%' THEN substr(a.reason, 1, instr(a.reason, ' (') - 1)"
+    "SELECT j.status, CASE WHEN j.status = 'canceled' AND a.status IS NOT 'canceled'"
+    "  THEN CASE WHEN j.blocker_failed THEN NULL ELSE 'canceled by a person' END"
+    " WHEN a.reason LIKE 'oom: % (%' THEN substr(a.reason, 1, instr(a.reason, ' (') - 1)"
     " WHEN instr(a.reason, char(10)) THEN substr(a.reason, 1, instr(a.reason, char(10)) - 1) ELSE a.reason END,"
     " count(*), min(j.name) FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
     " (SELECT 1 FROM attempt b WHERE b.job_id = a.job_id AND (b.run_id, b.attempt_id) > (a.run_id, a.attempt_id))"

@@ -125,7 +125,7 @@ _EXAMPLES = statement(
 _UNSET = statement(
     "job_restart",
     "UPDATE job SET status = 'uninitialized', attempt_id = attempt_id + EXISTS (SELECT 1 FROM attempt a"
-    " WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id), blocker_failed = 0, losses = 0, io = io & ~8"
+    " WHERE a.job_id = job.id AND a.attempt_id = job.attempt_id), blocker_failed = 0, losses = 0, io = io & ~24"
     f" WHERE id IN (SELECT job_id FROM temp.hit) AND status IN {_ENDED} RETURNING id",
     _Id._make,
     hot=True,
@@ -134,7 +134,7 @@ _UNSET = statement(
 _UNSET_READY = action(
     "job_restart_ready",
     "UPDATE job SET status = 'uninitialized', blocker_failed = 0, losses = 0,"
-    " attempt_id = attempt_id + (io & 8 <> 0), io = io & ~8"
+    " attempt_id = attempt_id + (io & 8 <> 0), io = io & ~24"
     " WHERE id IN (SELECT job_id FROM temp.hit) AND status = 'ready'",
 )
 _RESET_WAITING = action(

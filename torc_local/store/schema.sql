@@ -38,7 +38,8 @@ CREATE TABLE workflow (
     run_id              INTEGER NOT NULL DEFAULT 0,          -- the newest run, or the next one when jobs were put back for it
     is_canceled         INTEGER NOT NULL DEFAULT 0 CHECK (is_canceled IN (0, 1)),
     is_archived         INTEGER NOT NULL DEFAULT 0 CHECK (is_archived IN (0, 1)),
-    settings            TEXT    NOT NULL DEFAULT '{}'        -- JSON: what the spec sets beyond these, spec/settings.py
+    settings            TEXT    NOT NULL DEFAULT '{}',       -- JSON: what the spec sets beyond these, spec/settings.py
+    cancels             INTEGER NOT NULL DEFAULT 0           -- times that jobs were canceled that runners hold: look for them
 ) STRICT;
 
 -- One pass over a workflow. It is open until every job has finished; a later `run` goes on with an open one.
@@ -102,7 +103,7 @@ CREATE TABLE job (
     options_id               INTEGER REFERENCES job_options(id),   -- NULL: nothing beyond these columns
     -- What a runner must look up for this job, bits (ground/io.py): 1 it has files, looked at when it has ended; 2 its
     -- command has tokens, filled in when it starts; 4 it reads user data, whose version is noted when it starts; 8 its
-    -- current attempt failed, and a recovery script comes before the next.
+    -- current attempt failed, and a recovery script comes before the next; 16 a person canceled it while it was claimed.
     io                       INTEGER NOT NULL DEFAULT 0,
     origin                   TEXT,                           -- NULL: from the spec; spawn or add: came later
     CONSTRAINT claimed_has_runner CHECK ((status IN ('pending', 'running')) = (runner_id IS NOT NULL)),

@@ -112,10 +112,12 @@ def count_down_gates(db: Database) -> list[Opened]:
 _COUNT_JOBS = statement(
     "job_count_down",
     "UPDATE job SET blockers = blockers - b.n, blocker_failed = max(blocker_failed, b.failed),"
-    " status = CASE WHEN blockers > b.n OR status <> 'blocked' THEN status"
+    " status = CASE WHEN blockers > b.n THEN status"
     " WHEN cancel_on_blocking_job_failure AND max(blocker_failed, b.failed) THEN 'canceled' ELSE 'ready' END"
     " FROM (SELECT after_id, count(*) AS n, max(failed) AS failed FROM temp.batch WHERE after_id > 0"
-    " GROUP BY after_id) AS b WHERE job.id = b.after_id RETURNING job.id, job.status, job.blockers",
+    # What a person canceled while it was blocked has ended already.
+    " GROUP BY after_id) AS b WHERE job.id = b.after_id AND job.status = 'blocked'"
+    " RETURNING job.id, job.status, job.blockers",
     tuple,
     hot=True,
 )
@@ -123,8 +125,4 @@ _COUNT_JOBS = statement(
 
 def count_down_jobs(db: Database) -> list[Released]:
     """Count the batch off its jobs; those that became ready or canceled by it."""
-    return [
-        Released(job_id, status)
-        for job_id, status, blockers in _COUNT_JOBS.rows(db)
-        if blockers == 0 and status in ("ready", "canceled")
-    ]
+    return [Released(job_id, status) for job_id, status, blockers in _COUNT_JOBS.rows(db) if blockers == 0]
