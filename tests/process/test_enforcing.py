@@ -49,6 +49,7 @@ def test_a_deadline_is_met_to_the_moment_and_not_before(child):
         152,
         "timeout: it ran for longer than the 10.4s that it asks for",
         now + 5.41,
+        "failed",
     )
     assert child.wait(20) == -signal.SIGTERM
 
