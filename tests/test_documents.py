@@ -29,7 +29,7 @@ def test_the_readme_has_two_commands_that_do_all_the_set_up():
 def test_the_page_on_workflow_files_names_every_key_that_is_acted_on():
     page = (ROOT / "docs" / "workflow-files.md").read_text()
     acted_on = (
-        (fields.WORKFLOW_KEYS - fields.REFUSED_WORKFLOW.keys() - fields.IGNORED_WORKFLOW.keys())
+        (fields.WORKFLOW_KEYS - fields.IGNORED_WORKFLOW.keys())
         | (fields.JOB_KEYS - fields.IGNORED_JOB.keys())
         | fields.RESOURCE_KEYS
     )

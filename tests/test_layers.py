@@ -32,6 +32,8 @@ PACKAGES = {
 # those that say which SQLite this is.
 ALSO = {
     "report/health.py": {"apsw"},
+    "engine/adding.py": {"spec"},
+    "engine/spawning.py": {"spec"},
     "engine/admit.py": {"spec"},
     "engine/admit_io.py": {"spec"},
     "engine/failing.py": {"spec"},

@@ -492,6 +492,36 @@ def create(
 
 
 @app.command()
+def spawn(
+    context: typer.Context,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="List of jobs (JSON, JSON lines or YAML).  [default: -]")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="JSON", help="Kept with this generation, as user data.")
+    ] = None,
+    lineage: Annotated[
+        str | None,
+        typer.Option("--lineage", metavar="NAME", help="Which chain of generations.  [default: that of the job]"),
+    ] = None,
+    answer: _Format = None,
+    *,
+    generation: Annotated[
+        bool, typer.Option("--generation", help="Only print the number of the generation that this job is of.")
+    ] = False,
+) -> int:
+    """Inside a job: add jobs that wait for it. No jobs at all mean that this lineage has converged.
+
+    All of them are added or none. The same names again, from the same job, give back the same ids.
+    """
+    from torc_local.cli.spawning import show_generation, spawn_file
+
+    if generation:
+        return show_generation(lineage)
+    return spawn_file(file, state, lineage, as_json=_json(context, answer))
+
+
+@app.command()
 def check(context: typer.Context, spec: _Spec, answer: _Format = None) -> int:
     """Say what is wrong with a workflow file; never writes."""
     from torc_local.cli.changing import check_file

@@ -105,7 +105,8 @@ def _is_job(path: Path) -> bool:
     return "TORC_JOB_ID" in os.environ and os.environ.get("TORC_LOCAL_DB") == os.fspath(path.absolute())
 
 
-def _number(name: str) -> int | None:
+def number(name: str) -> int | None:
+    """The number in a variable of the environment, if it is one."""
     value = os.environ.get(name, "")
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None  # noqa: PLR2004 - SQLite's
 
@@ -116,7 +117,7 @@ def _workflow(db: "Database", path: Path, workflow_id: int | None) -> int:
 
     found = workflow_id
     if found is None and os.environ.get("TORC_LOCAL_DB") == os.fspath(path):
-        found = _number("TORC_WORKFLOW_ID")
+        found = number("TORC_WORKFLOW_ID")
     if found is None:
         found = user_data.only_workflow(db)
     if found is None:
@@ -127,7 +128,7 @@ def _workflow(db: "Database", path: Path, workflow_id: int | None) -> int:
 def _writer(path: Path, workflow_id: int) -> "Writer | None":
     from torc_local.engine.putting import Writer
 
-    job_id, attempt_id = _number("TORC_JOB_ID"), _number("TORC_ATTEMPT_ID")
-    if not _is_job(path) or job_id is None or attempt_id is None or _number("TORC_WORKFLOW_ID") != workflow_id:
+    job_id, attempt_id = number("TORC_JOB_ID"), number("TORC_ATTEMPT_ID")
+    if not _is_job(path) or job_id is None or attempt_id is None or number("TORC_WORKFLOW_ID") != workflow_id:
         return None
     return Writer(job_id, attempt_id)

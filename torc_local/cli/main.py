@@ -57,6 +57,12 @@ def _run(words: list[str]) -> int:
         done = inside.call(words)
         if done is not None:
             return done
+    if words[0] == "spawn":
+        from torc_local.cli import spawning
+
+        done = spawning.call(words)
+        if done is not None:
+            return done
     from torc_local.cli.app import call
 
     return call(words)

@@ -6,7 +6,7 @@ The one translator between ``spec`` and ``store``. A dependency set that several
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
     Crash:   one transaction: the workflow is there with all its jobs, or not at all.
     Cost:    one insert per job, per gate and per edge; edges of shared sets count once per set.
     """
-    plan = _Plan(spec)
+    plan = Plan(spec)
     with db.write("admit"):
         at = clock.now()
         workflow_id = workflows.insert(
@@ -58,7 +58,7 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
             created_at=at,
             settings=settings.dumps(_settings(spec, origin)),
         )
-        resources = _insert_resources(db, workflow_id, spec)
+        resources = insert_resources(db, workflow_id, spec.resources, spec.sort_method)
         said = admission.insert_options(db, [(workflow_id, options.dumps(one)) for one in spec.options[1:]])
         last_job, last_gate = admission.last_ids(db)
         first_job = last_job + 1
@@ -100,11 +100,11 @@ def _insert_actions(db: Database, workflow_id: int, spec: Spec, first_job: int) 
         actions.insert_jobs(db, action_id, [first_job + job for job in one.jobs])
 
 
-def _insert_resources(db: Database, workflow_id: int, spec: Spec) -> list[int]:
-    """Ids by index into ``spec.resources``; ascending ids are the sort order, which job_ready relies on."""
-    key = _SORT_KEYS[spec.sort_method]
-    order = sorted(range(len(spec.resources)), key=lambda i: key(spec.resources[i]))
-    ids = admission.insert_resources(db, [_resource_row(workflow_id, spec.resources[i]) for i in order])
+def insert_resources(db: Database, workflow_id: int, resources: Sequence[Resources], sort_method: str) -> list[int]:
+    """Store requirements; their ids by index. Ascending ids are the sort order, which job_ready relies on."""
+    key = _SORT_KEYS[sort_method]
+    order = sorted(range(len(resources)), key=lambda i: key(resources[i]))
+    ids = admission.insert_resources(db, [_resource_row(workflow_id, resources[i]) for i in order])
     by_index = [0] * len(order)
     for index, stored in zip(order, ids, strict=True):
         by_index[index] = stored
@@ -115,7 +115,7 @@ def _resource_row(workflow_id: int, r: Resources) -> admission.ResourceValues:
     return workflow_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes, r.memory_bytes, r.runtime_s, r.limits
 
 
-class _Plan:
+class Plan:
     """Which sets become gates, and each job's direct blockers, before any id is known."""
 
     def __init__(self, spec: Spec) -> None:
@@ -126,7 +126,7 @@ class _Plan:
         gates = [index for index, members in enumerate(spec.sets) if len(members) > 1 and uses[index] > 1]
         self.gate_members = [spec.sets[index] for index in gates]
         self._gate_of_set = {index: gate for gate, index in enumerate(gates)}
-        self._waits = self._distinct_waits()
+        self.waits = self._distinct_waits()
 
     def _distinct_waits(self) -> dict[tuple[int, ...], tuple[tuple[int, ...], tuple[int, ...]]]:
         """For each distinct ``waits_for``: the gates and the jobs that it stands for, each once."""
@@ -142,7 +142,7 @@ class _Plan:
         self, workflow_id: int, first_id: int, resources: list[int], options_ids: list[int | None]
     ) -> Iterator[admission.JobValues]:
         """Rows for the table job, in order; ids of resources and options by their index in the spec."""
-        blockers = {key: len(gates) + len(direct) for key, (gates, direct) in self._waits.items()}
+        blockers = {key: len(gates) + len(direct) for key, (gates, direct) in self.waits.items()}
         blocked, ready = str(JobStatus.BLOCKED), str(JobStatus.READY)
         io = self._io or repeat(0)
         for job_id, (job, bits) in enumerate(zip(self.jobs, io, strict=False), first_id):
@@ -157,7 +157,7 @@ class _Plan:
         pairs = [(first_job + m, first_gate - gate) for gate, members in enumerate(self.gate_members) for m in members]
         for job_id, job in enumerate(self.jobs, first_job):
             if job.waits_for:
-                gates, direct = self._waits[job.waits_for]
+                gates, direct = self.waits[job.waits_for]
                 pairs += [(first_gate - gate, job_id) for gate in gates]
                 pairs += [(first_job + before, job_id) for before in direct]
         pairs.sort()

@@ -21,12 +21,12 @@ def admit_io(db: Database, workflow_id: int, spec: Spec, first_job: int) -> None
     if not spec.files and not spec.user_data:
         return
     last_file, last_data, last_set = io.last_ids(db)
-    used, made = _used(spec.file_uses, len(spec.files))
+    used, made = used_and_made(spec.file_uses, len(spec.files))
     io.insert_files(
         db,
         ((last_file + 1 + i, workflow_id, name, path, used[i], made[i]) for i, (name, path) in enumerate(spec.files)),
     )
-    used, made = _used(spec.user_data_uses, len(spec.user_data))
+    used, made = used_and_made(spec.user_data_uses, len(spec.user_data))
     io.insert_user_data(
         db,
         (
@@ -34,8 +34,18 @@ def admit_io(db: Database, workflow_id: int, spec: Spec, first_job: int) -> None
             for i, one in enumerate(spec.user_data)
         ),
     )
-    files = _Rows(spec.file_uses, last_file + 1, last_set - 1)
-    data = _Rows(spec.user_data_uses, last_data + 1, last_set - 1 - len(files.shared))
+    file_ids = range(last_file + 1, last_file + 1 + len(spec.files))
+    data_ids = range(last_data + 1, last_data + 1 + len(spec.user_data))
+    insert_uses(db, workflow_id, spec, first_job, (file_ids, data_ids, last_set - 1))
+
+
+def insert_uses(
+    db: Database, workflow_id: int, spec: Spec, first_job: int, ids: tuple[Sequence[int], Sequence[int], int]
+) -> None:
+    """Store what jobs read and write. ``ids``: of files and of user data by their index, and of the first set."""
+    file_ids, data_ids, first_set = ids
+    files = _Rows(spec.file_uses, file_ids, first_set)
+    data = _Rows(spec.user_data_uses, data_ids, first_set - len(files.shared))
     sets = [("user_data", *made) for made in reversed(data.sets())] + [
         ("file", *made) for made in reversed(files.sets())
     ]
@@ -48,7 +58,7 @@ def admit_io(db: Database, workflow_id: int, spec: Spec, first_job: int) -> None
     io.insert_job_user_data(db, data.rows(first_job))
 
 
-def _used(uses: Uses, count: int) -> tuple[bytearray, bytearray]:
+def used_and_made(uses: Uses, count: int) -> tuple[bytearray, bytearray]:
     """For each item whether some job reads it, and whether some job writes it."""
     found = bytearray(count), bytearray(count)
     for flags, sets in zip(found, (uses.input_sets, uses.output_sets), strict=True):
@@ -60,17 +70,16 @@ def _used(uses: Uses, count: int) -> tuple[bytearray, bytearray]:
 class _Rows:
     """Rows of ``job_file`` or ``job_user_data``."""
 
-    def __init__(self, uses: Uses, first_id: int, first_set: int) -> None:
+    def __init__(self, uses: Uses, ids: Sequence[int], first_set: int) -> None:
         self._uses = uses
-        self._first_id = first_id
+        self._item_ids = ids
         users = Counter(chain.from_iterable(uses.inputs))
         self.shared = [i for i, items in enumerate(uses.input_sets) if len(items) >= SHARED and users[i] > 1]
         self._id_of_set = {index: first_set - place for place, index in enumerate(self.shared)}
 
     def sets(self) -> list[tuple[int, list[int]]]:
         """Shared lists: id and members; ids descend."""
-        first = self._first_id
-        return [(self._id_of_set[i], [first + item for item in self._uses.input_sets[i]]) for i in self.shared]
+        return [(self._id_of_set[i], list(self._ids(self._uses.input_sets[i]))) for i in self.shared]
 
     def rows(self, first_job: int) -> Iterator[tuple[int, int, int]]:
         """Job, is output, item or set; ascending by job."""
@@ -90,5 +99,5 @@ class _Rows:
                         yield job_id, is_output, item
 
     def _ids(self, items: Sequence[int]) -> tuple[int, ...]:
-        first = self._first_id
-        return tuple([first + item for item in items])
+        ids = self._item_ids
+        return tuple([ids[item] for item in items])

@@ -9,12 +9,12 @@ from torc_local.spec.cycles import find_cycle
 from torc_local.spec.declared import FILES, USER_DATA, Declared, read_declared
 from torc_local.spec.dependencies import Waits, resolve
 from torc_local.spec.digest import digest
+from torc_local.spec.dynamic import read_dynamic
 from torc_local.spec.environment import check_value, read_env
 from torc_local.spec.execution import read_execution
 from torc_local.spec.expand import expand
 from torc_local.spec.fields import (
     IGNORED_WORKFLOW,
-    REFUSED_WORKFLOW,
     SORT_METHODS,
     WORKFLOW_KEYS,
     check_keys,
@@ -41,7 +41,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     if not isinstance(tree, dict):
         problems.add((), f"a workflow must be a mapping with 'name' and 'jobs', not {describe(tree)}")
         return None
-    check_keys(tree, WORKFLOW_KEYS, REFUSED_WORKFLOW, (), "in the workflow", problems)
+    check_keys(tree, WORKFLOW_KEYS, {}, (), "in the workflow", problems)
     note_ignored(tree, IGNORED_WORKFLOW, (), problems)
     name = _name(tree, problems)
     description = text(tree.get("description"), "description", ("description",), problems)
@@ -72,7 +72,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     selected = select(actions, jobs, problems)
     uses = resolve_uses(jobs, (files, user_data), waits, problems)
     if not problems:
-        _check_cycles(jobs, waits, problems, uses, (files, user_data))
+        check_cycles(jobs, waits, problems, uses, (files, user_data))
     if problems:
         return None
     return Spec(
@@ -83,7 +83,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
         settings=settings,
         resources=tuple(resources),
         options=tuple(jobs.options_index),
-        jobs=tuple(_jobs(jobs, waits)),
+        jobs=tuple(job_rows(jobs, waits)),
         sets=tuple(waits.sets),
         job_count_before_expansion=len(tree["jobs"]),
         dependency_count=waits.count(),
@@ -99,7 +99,8 @@ def check(tree: object, problems: Problems) -> Spec | None:
     )
 
 
-def _jobs(jobs: Jobs, waits: Waits) -> list[Job]:
+def job_rows(jobs: Jobs, waits: Waits) -> list[Job]:
+    """The columns as rows."""
     columns = (jobs.names, jobs.commands, jobs.resources, jobs.priorities, jobs.cancels, waits.of_job, jobs.options)
     return list(starmap(Job, zip(*columns, strict=True)))
 
@@ -113,6 +114,7 @@ def _settings(tree: dict[str, Any], problems: Problems) -> Settings:
         use_pending_failed=truth(
             tree.get("use_pending_failed"), "use_pending_failed", ("use_pending_failed",), problems, default=False
         ),
+        max_iterations=read_dynamic(tree.get("dynamic_jobs"), problems),
     )
 
 
@@ -146,9 +148,10 @@ def _sort_method(tree: dict[str, Any], problems: Problems) -> str:
     return method or SORT_METHODS[0]
 
 
-def _check_cycles(
+def check_cycles(
     jobs: Jobs, waits: Waits, problems: Problems, uses: Io | None, declared: tuple[Declared, Declared]
 ) -> None:
+    """Report a cycle of dependencies, if there is one."""
     cycle = find_cycle(waits.of_job, waits.sets)
     if cycle is None:
         return

@@ -1,6 +1,6 @@
 """Expanded jobs as columns: one list per property, because 100,000 objects with six fields are slow to make twice."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from torc_local.spec.fields import texts
@@ -13,6 +13,9 @@ Rows = tuple[str, ...] | list[tuple[str, ...]]
 
 #: Lists from this length on are recognised by identity instead of by their content.
 SHARED = 16
+
+#: The entry of the family of jobs that the workflow has already.
+KNOWN = -1
 
 
 class Family(NamedTuple):
@@ -48,7 +51,21 @@ class Jobs:
         self.handlers: Collection[str] = ()  # names of the workflow's failure handlers
         self.families: list[Family] = []
         self.index: dict[str, int] = {}
+        self.known = 0  # so many of them the workflow has already
         self._rows: dict[int, tuple[str, ...]] = {}
+
+    def know(self, names: Sequence[str]) -> None:
+        """Begin with jobs that the workflow has already: others may wait for them, and they wait for nobody."""
+        count = len(names)
+        self.known = count
+        self.names += names
+        self.index.update(zip(names, range(count), strict=True))
+        self.commands += [""] * count
+        for column in (self.resources, self.priorities, self.options):
+            column.extend([0] * count)
+        self.cancels += [True] * count
+        if count:
+            self.families.append(Family(KNOWN, "", 0, count, (), ()))
 
     def intern(self, options: Options) -> int:
         """The number of these options: jobs that say the same share one."""

@@ -27,14 +27,26 @@ def find_cycle(waits: Waits, sets: Sets) -> list[int] | None:
     return min([some, *found], key=len)
 
 
+def run_order(waits: Waits, sets: Sets) -> Sequence[int]:
+    """All jobs, each after everything that it waits for. There must be no cycle."""
+    if _in_file_order(waits, sets):
+        return range(len(waits))
+    order: list[int] = []
+    _unresolved(waits, sets, order)
+    return order
+
+
 def _in_file_order(waits: Waits, sets: Sets) -> bool:
     """Whether every job waits only for earlier ones: then there is no cycle, and most files are written so."""
     last = [members[-1] for members in sets]
     return all(last[index] < job for job, indexes in enumerate(waits) for index in indexes)
 
 
-def _unresolved(waits: Waits, sets: Sets) -> dict[int, None]:
-    """Jobs that remain when everything that can run has run (Kahn): the cycles and what waits for them."""
+def _unresolved(waits: Waits, sets: Sets, order: list[int] | None = None) -> dict[int, None]:
+    """Jobs that remain when everything that can run has run (Kahn): the cycles and what waits for them.
+
+    Those that can run are appended to ``order``.
+    """
     member_of: list[list[int]] = [[] for _ in waits]
     waiting: list[list[int]] = [[] for _ in sets]
     for index, members in enumerate(sets):
@@ -47,7 +59,10 @@ def _unresolved(waits: Waits, sets: Sets) -> dict[int, None]:
     waits_left = [len(indexes) for indexes in waits]
     ready = [job for job, count in enumerate(waits_left) if count == 0]
     while ready:
-        for index in member_of[ready.pop()]:
+        resolved = ready.pop()
+        if order is not None:
+            order.append(resolved)
+        for index in member_of[resolved]:
             sets_left[index] -= 1
             if sets_left[index] == 0:
                 for job in waiting[index]:

@@ -56,9 +56,14 @@ def expand(
     shared: dict[str, Values] | None,
     problems: Problems,
     handlers: Collection[str] = (),
+    known: Sequence[str] = (),
 ) -> Jobs:
-    """All jobs of the list under ``jobs``. Whatever is wrong is reported, and the columns stay equally long."""
+    """All jobs of the list under ``jobs``. Whatever is wrong is reported, and the columns stay equally long.
+
+    ``known`` are the names of jobs that the workflow has already; they come first.
+    """
     jobs = Jobs()
+    jobs.know(known)
     jobs.handlers = handlers
     if not isinstance(value, list):
         problems.add(("jobs",), f"'jobs' must be a list, not {describe(value)}", "begin each job with '- name:'")
@@ -243,9 +248,10 @@ def _cancel(fields: dict[str, object], path: Path, problems: Problems) -> bool:
 
 def _check_names(jobs: Jobs, problems: Problems) -> None:
     """All names in one go; only when one is bad is it looked for, and reported once per entry."""
-    if not jobs.names or check_job_names(jobs.names) is None:
+    new = jobs.names[jobs.known :] if jobs.known else jobs.names
+    if not new or check_job_names(new) is None:
         return
-    for family in jobs.families:
+    for family in jobs.families[jobs.known > 0 :]:
         wrong = check_job_names(jobs.names[family.start : family.start + family.size])
         if wrong is not None:
             which = "the name of this job" if wrong[0] == family.template else f"the name {quote(wrong[0])}"
@@ -329,6 +335,10 @@ def _report_taken(names: list[str], entry: _Entry, jobs: Jobs, problems: Problem
     """Two entries make the same name. The index is put back to what the columns hold."""
     jobs.index = {name: index for index, name in enumerate(jobs.names)} if len(names) > 1 else jobs.index
     name = next(name for name in names if name in jobs.index)
+    if jobs.index[name] < jobs.known:
+        message = f"the workflow has a job {quote(name)} already"
+        problems.add((*entry.path, "name"), message, "every job needs its own name")
+        return
     owner = next(f for f in jobs.families if f.start <= jobs.index[name] < f.start + f.size)
     message = f"the name {quote(name)} is taken by the job in line {LINE}"
     problems.add((*entry.path, "name"), message, "every job needs its own name", lines=[("jobs", owner.entry, "name")])

@@ -8,11 +8,6 @@ from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
 from torc_local.spec.wording import describe, did_you_mean, quote
 
-#: Keys that would change what runs: refused unless empty, with what to do instead.
-REFUSED_WORKFLOW = {
-    "dynamic_jobs": "write all jobs into the file",
-}
-
 #: Harmless keys; a note says so where a person would expect an effect.
 IGNORED_WORKFLOW = {
     "slurm_schedulers": True,
@@ -31,8 +26,7 @@ IGNORED_JOB = {"scheduler": True}
 WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
     | {"jobs_sort_method", "execution_config", "files", "user_data", "env", "submission_directory"}
-    | {"failure_handlers", "use_pending_failed", "actions"}
-    | REFUSED_WORKFLOW.keys()
+    | {"failure_handlers", "use_pending_failed", "actions", "dynamic_jobs"}
     | IGNORED_WORKFLOW.keys()
 )
 JOB_KEYS = frozenset(

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from torc_local.spec.places import Step, repeated_keys
+from torc_local.spec.places import DEEPEST, Step, repeated_keys
 from torc_local.spec.source import Source, Unreadable
-from torc_local.spec.yaml_tree import DEEPEST
 
 # Possessive: a comment that contains // must not be tried as several.
 _SPACE = r"(?:[\s\ufeff]|//[^\n\r\u2028\u2029]*|/\*.*?\*/)*+"

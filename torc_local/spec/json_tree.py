@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import NoReturn
 
-from torc_local.spec.places import Step
+from torc_local.spec.places import DEEPEST, Step
 from torc_local.spec.source import Source, Unreadable
-from torc_local.spec.yaml_tree import DEEPEST
 
 _TOKEN = re.compile(
     r'[ \t\n\r]*(?:(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")|(?P<mark>[{}\[\],:])|(?P<word>[^\s{}\[\],:"]+))', re.DOTALL

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torc_local.spec.kdl_places import Lost, Placed, placed_nodes
+from torc_local.spec.places import DEEPEST
 from torc_local.spec.source import Source, Unreadable
-from torc_local.spec.yaml_tree import DEEPEST
 
 _Loose = Any  # nodes and values of ckdl, which has no type hints
 _Offsets = tuple[int, int]

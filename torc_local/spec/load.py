@@ -36,7 +36,7 @@ def loads(text: bytes, file: str) -> Spec:
         except Unreadable as error:
             raise SpecError([Problem(file, 0, 0, error.message, error.hint)]) from None
         try:
-            tree, repeats, steps, problems = _read(source)
+            tree, repeats, steps, problems = read_tree(source)
         except Unreadable as error:
             raise SpecError([source.problem(error.message, error.hint, error.start, error.end)]) from None
         if repeats:
@@ -47,8 +47,11 @@ def loads(text: bytes, file: str) -> Spec:
         return spec._replace(warnings=tuple(problems.warnings(source, steps)))
 
 
-def _read(source: Source) -> tuple[object, bool, _Steps, Problems]:
-    """The tree, whether it repeats a key, where things are, and problems so far; by suffix, else all are tried."""
+def read_tree(source: Source) -> tuple[object, bool, _Steps, Problems]:
+    """The tree, whether it repeats a key, where things are, and problems so far; by suffix, else all are tried.
+
+    Raises Unreadable.
+    """
     known = by_suffix(source.file)
     if known is not None:
         problems = Problems()

@@ -11,6 +11,9 @@ from typing import NamedTuple
 Path = tuple[str | int, ...]
 
 
+DEEPEST = 64  # levels of nesting that are read
+
+
 class Step(NamedTuple):
     """One step of a walk through the text. ``kind`` is one of ``{ } [ ]`` or ``.`` for a scalar or alias."""
 

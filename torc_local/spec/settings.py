@@ -25,6 +25,7 @@ class Settings(NamedTuple):
     submission_directory: str | None = None  # None: where the workflow was made
     failure_handlers: tuple[Handler, ...] = ()
     use_pending_failed: bool = False  # what no rule of a handler matches is for a person to decide
+    max_iterations: int = 1000  # dynamic_jobs: how often the jobs of one lineage may spawn others
 
 
 def dumps(settings: Settings) -> str:

@@ -5,7 +5,7 @@ what 25,000 jobs wait for because of 25,000 files is one set of jobs.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from torc_local.ground import io
@@ -72,8 +72,17 @@ class Io:
         return None
 
 
-def resolve_uses(jobs: Jobs, declared: Sequence[Declared], waits: Waits, problems: Problems) -> Io | None:
-    """Look up every name, match every regex, fill in paths, add to ``waits`` what follows; None: nobody uses any."""
+def resolve_uses(
+    jobs: Jobs,
+    declared: Sequence[Declared],
+    waits: Waits,
+    problems: Problems,
+    writers: Sequence[Mapping[int, tuple[int, ...]]] = (),
+) -> Io | None:
+    """Look up every name, match every regex, fill in paths, add to ``waits`` what follows; None: nobody uses any.
+
+    ``writers`` say for each kind what jobs of the workflow that were there before write.
+    """
     families = [family for family in jobs.families if family.names is not None]
     if not families:
         return None
@@ -90,6 +99,10 @@ def resolve_uses(jobs: Jobs, declared: Sequence[Declared], waits: Waits, problem
                 if problems.full:
                     return uses
     if not problems:
+        for kind, known in zip(KINDS, writers, strict=False):
+            side = uses.sides[kind.section, "output"]
+            for job, items in known.items():
+                side.of_job[job] = (side.intern(items),)
         for kind, names in zip(KINDS, declared, strict=True):
             _imply(uses, kind, names, waits, problems)
         _mark(uses)

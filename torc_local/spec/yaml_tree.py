@@ -21,7 +21,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from torc_local.spec.places import Step
+from torc_local.spec.places import DEEPEST, Step
 from torc_local.spec.problems import Problems
 from torc_local.spec.source import Source, Unreadable
 from torc_local.spec.wording import quote
@@ -34,7 +34,6 @@ except ImportError:  # PyYAML was built without libyaml: the same events, some t
 
 _Loose = Any  # parsers and events of PyYAML, whose stubs say that everything may be None
 
-DEEPEST = 64  # levels of nesting
 MOST_NODES = 20_000_000  # counted as if every alias were written out
 
 _AMBIGUOUS = frozenset("0123456789+-.~nNtTfF")  # first characters of scalars that may be something else than text
