@@ -272,7 +272,7 @@ def test_a_job_that_needs_more_time_than_is_left_is_not_started(place):
 def test_at_the_end_of_the_time_limit_jobs_are_asked_to_end_and_run_again_later(place, words):
     command = "test -e asked && exit 0; trap 'touch asked; exit 9' USR1; while :; do sleep 0.02; done"
     config = {"termination_signal": "SIGUSR1"}
-    place.write(workflow({"j": (command, None, {})}, execution_config=config))
+    place.write(workflow({"j": (command, None, {"supports_termination": True})}, execution_config=config))
     answer = place.call("run", "w.yaml", "--progress", "lines", "--time-limit", "4s", *words)
     assert answer.code == 3
     assert "the time limit of 4s is over" in answer.err

@@ -1,4 +1,4 @@
-"""What becomes of a job's output, and what a job that fails may say."""
+"""What becomes of a job's output, what a job that fails may say, and what it may do when the node goes away."""
 
 import os
 import signal
@@ -223,3 +223,67 @@ def test_what_the_jobs_of_a_killed_runner_left_is_removed_later(place):
     assert run.wait(60) == 0
     run.communicate()
     assert not list((place.root / "torc_output" / "stdio").glob("*.error"))
+
+
+CHECKPOINT = "trap 'echo asked >> log; exit 9' TERM; touch $TORC_JOB_NAME; while :; do sleep 0.02; done"
+PLAIN = "trap 'echo never >> log' TERM; touch $TORC_JOB_NAME; test -e again || while :; do sleep 0.02; done"
+
+
+def test_only_jobs_that_support_it_are_asked_to_end_when_the_node_goes_away(place):
+    """Torc: TERM for those, KILL for the others; both run again."""
+    place.write({"name": "w", "jobs": [job("able", CHECKPOINT, supports_termination=True), job("plain", PLAIN)]})
+    run = place.start("run", "w.yaml", "-j", "2", "--progress", "none", "--grace", "1")
+    place.wait_for("able")
+    place.wait_for("plain")
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 143
+    run.communicate()
+    assert place.text("log") == "asked\n"
+    found = {row["job_name"]: (row["status"], row["return_code"]) for row in place.results()}
+    assert found == {"able": ("terminated", 9), "plain": ("terminated", -9)}
+    assert set(place.states().values()) == {"ready"}
+
+
+def test_at_the_end_of_a_time_limit_the_same_is_done(place):
+    jobs = [job("able", CHECKPOINT, supports_termination=True), job("plain", PLAIN)]
+    place.write({"name": "w", "jobs": jobs})
+    assert place.call("run", "w.yaml", "-j", "2", "--progress", "none", "--time-limit", "3s").code == 3
+    assert place.text("log") == "asked\n"
+    found = {row["job_name"]: (row["status"], row["return_code"]) for row in place.results()}
+    assert found == {"able": ("terminated", 9), "plain": ("terminated", -9)}
+
+
+def test_a_job_that_ends_well_after_it_was_asked_has_completed(place):
+    command = "trap 'exit 0' TERM; touch there; while :; do sleep 0.02; done"
+    place.write({"name": "w", "jobs": [job("a", command, supports_termination=True), job("b", "true")]})
+    run = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
+    place.wait_for("there")
+    run.send_signal(signal.SIGTERM)
+    run.communicate(timeout=60)
+    assert place.states()["a"] == "completed"
+
+
+def test_what_a_shell_that_died_had_started_has_its_time(place):
+    """bash dies of TERM at once; the program in it is still writing its checkpoint."""
+    inner = "bash -c 'trap \"sleep 1; touch checkpoint; exit 9\" TERM; touch there; while :; do sleep 0.02; done'"
+    place.write({"name": "w", "jobs": [job("a", f"true; {inner}; true", supports_termination=True)]})
+    run = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
+    place.wait_for("there")
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 143
+    run.communicate()
+    assert (place.root / "checkpoint").exists()
+    assert [row["status"] for row in place.results()] == ["terminated"]
+
+
+def test_a_job_that_fails_by_itself_while_the_node_goes_away_has_failed(place):
+    place.write({"name": "w", "jobs": [job("a", "touch there; while ! test -e go; do sleep 0.02; done; exit 3")]})
+    run = place.start("run", "w.yaml", "-j", "1", "--progress", "lines")
+    place.wait_for("there")
+    run.send_signal(signal.SIGTERM)
+    assert run.stderr is not None
+    while "stopping" not in run.stderr.readline():
+        pass
+    (place.root / "go").touch()
+    run.communicate(timeout=60)
+    assert [(row["status"], row["return_code"]) for row in place.results()] == [("failed", 3)]

@@ -12,6 +12,10 @@ from torc_local.ground import clock
 NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTOU)
 
 
+#: What a supervisor sends its runners when the node goes away: its batch system told it so (TERM).
+NODE_ENDS = signal.SIGUSR2
+
+
 def heeded(kinds: Iterable[signal.Signals]) -> list[signal.Signals]:
     """Those that who started us wants us to act on: under ``nohup`` HUP is not among them, in ``sh -c '... &'`` INT."""
     return [kind for kind in kinds if signal.getsignal(kind) is not signal.SIG_IGN]

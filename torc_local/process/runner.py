@@ -43,7 +43,7 @@ from torc_local.process.backlog import Backlog
 from torc_local.process.enforcing import Breach, Enforcer
 from torc_local.process.error_file import ErrorFiles
 from torc_local.process.gpus import Devices
-from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
+from torc_local.process.inbox import NODE_ENDS, NOT_FOR_WORKERS, Inbox
 from torc_local.process.machine import start_of
 from torc_local.process.metrics import RunnerMetrics
 from torc_local.process.pause import Pause
@@ -103,7 +103,7 @@ class Runner:
         self._judge = Judge(said, self._options_of)
         self._me = _register(db, setup)._replace(judge=self._judge if self._judge.is_needed else None)
         self._error_files = ErrorFiles(self._place, setup.token, self._me.runner_id)
-        self._inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
+        self._inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT, NODE_ENDS), ignored=NOT_FOR_WORKERS)
         hands = QueueOnly if setup.queue_only else Slots
         self._slots = hands(self._me, setup.slots, self._spawner(said), self._open_segment)
         self._enforcer = self._limit()
@@ -154,6 +154,7 @@ class Runner:
         self._meet_deadlines(now)
         self._enforcer.look(now, self._slots.watched)
         self._slots.finish_limited(self._enforcer)
+        self._slots.finish_asked()
         if not self._backlog.must_wait(now) and (
             now >= self._slots.next_due(self._policy.horizon_s)
             or now - self._turned >= BEAT_S
@@ -190,16 +191,23 @@ class Runner:
         return due
 
     def _told(self, kind: int) -> None:
-        """The first TERM stops claiming and lets jobs end; QUIT, or a second TERM, ends them now."""
+        """The first one stops claiming and lets jobs end; QUIT, or a second one, ends them now."""
         now = clock.monotonic()
         if kind == signal.SIGQUIT or self._stopping:
             self._slots.ending = self._slots.ending or INTERRUPTED
             self._slots.signal(signal.SIGKILL)
+        elif kind == NODE_ENDS:
+            self._node_ends(now + self._setup.grace_s)
         else:
             self._end_at = now + self._setup.grace_s
         if not self._stopping:
             self._stopping = True
             self._turn(claim=False, give_back_all=True)
+
+    def _node_ends(self, kill_at: float) -> None:
+        """Ask those jobs to end that know what to do then; what runs at ``kill_at`` is killed (Torc)."""
+        self._slots.ask_to_end(self._setup.rules.termination_signal)
+        self._insist_at = kill_at
 
     def _cancel(self) -> None:
         self._stopping = True
@@ -216,25 +224,24 @@ class Runner:
         if self._backlog.canceled:
             self._turn(claim=False)
 
-    def _ask_to_end(
-        self, status: str, kind: signal.Signals = signal.SIGTERM, *, insist_at: float | None = None
-    ) -> None:
+    def _ask_to_end(self, status: str) -> None:
         self._slots.ending = self._slots.ending or status
-        self._slots.signal(kind)
+        self._slots.signal(signal.SIGTERM)
         # A stopped process acts on TERM only when it goes on.
         self._slots.signal(signal.SIGCONT)
         self._end_at = None
-        self._insist_at = clock.monotonic() + INSIST_S if insist_at is None else insist_at
+        self._insist_at = clock.monotonic() + INSIST_S
 
     def _meet_deadlines(self, now: float) -> None:
         time = self._setup.time
         if time is not None and now >= time.ask_at and not self._stopping:
             self._stopping = True
-            self._ask_to_end(INTERRUPTED, self._setup.rules.termination_signal, insist_at=time.kill_at)
+            self._node_ends(time.kill_at)
             self._turn(claim=False, give_back_all=True)
         if self._end_at is not None and now >= self._end_at:
             self._ask_to_end(INTERRUPTED)
         if self._insist_at is not None and now >= self._insist_at:
+            self._slots.ending = self._slots.ending or INTERRUPTED
             self._slots.signal(signal.SIGKILL)
             self._insist_at = now + INSIST_S
 

@@ -55,7 +55,7 @@ class Slot:
     """Room for one child, and the batch behind it."""
 
     __slots__ = (
-        "batch_began", "began", "ends", "files", "gpus", "held", "index", "marked", "number", "pid", "queue",
+        "asked", "batch_began", "began", "ends", "files", "gpus", "held", "index", "marked", "number", "pid", "queue",
         "segment_id", "starts", "task",
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ class Slot:
         self.pid = 0
         self.began = 0.0
         self.marked = False  # recorded as running
+        self.asked: str | None = None  # to end: the status of its attempt when it does not complete
         self.held: Held = fit.NOTHING
         self.gpus: tuple[str, ...] = ()
         self.files: segments.Segment | None = None
@@ -103,7 +104,7 @@ class _Ended:
 
 
 class _Lingering(NamedTuple):
-    """A child that has ended, of a job that is being ended for a limit: what it started may be left."""
+    """A child that has ended, of a job that is being ended: what it started may be left, and write a checkpoint."""
 
     slot: Slot
     job: Job
@@ -132,13 +133,14 @@ class Slots:
         self._breaches: Mapping[int, Breach] = {}  # of jobs that are being ended for a limit, by pid
         self._suspicion: Callable[[int, int], str] | None = None  # of a job that others killed
         self._lingering: list[_Lingering] = []
+        self._closing: list[_Lingering] = []  # likewise, of jobs that were asked to end
 
     # -- what there is ------------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether any child runs."""
-        return bool(self._children or self._lingering)
+        return bool(self._children or self._lingering or self._closing)
 
     @property
     def has_results(self) -> bool:
@@ -259,40 +261,49 @@ class Slots:
             now = clock.monotonic()
             faults.reach("runner.reaped")
             slot = children.pop(pid)
-            files, task = slot.files, slot.task
-            assert files is not None  # noqa: S101 - a child always writes somewhere
-            assert task is not None  # noqa: S101
+            task = slot.task
+            assert task is not None  # noqa: S101 - as long as its child has not ended
             if self._breaches and pid in self._breaches:
                 self._lingering.append(_Lingering(slot, _job(slot, task), status, usage))
                 any_free = True  # nearly: finish_limited sees to it
                 continue
-            slot.ends = ends = files.ends()
-            slot.task = None
-            ended = _Ended(slot, task, status, usage, now, self.ending)
-            self._ended.append(ended)
-            if task.stdio.delete_on_success and status == 0 and not task.is_recovery:
-                ends = self._delete_output(slot, ended)
-            try:
-                os.killpg(pid, 0)
-            except ProcessLookupError:
-                if max(ends) > segments.LARGE_BYTES:
-                    self._close_files(slot)
-            except PermissionError:
-                self._close_files(slot)
-            else:
-                # It left others behind, which may still write: the next job gets files of its own.
-                if self.ending is not None:
-                    spawn.signal_group(pid, signal.SIGKILL)
-                self._close_files(slot)
+            if slot.asked is not None and spawn.signal_group(pid, 0):
+                self._closing.append(_Lingering(slot, _job(slot, task), status, usage))
+                any_free = True  # nearly: finish_asked sees to it
+                continue
+            self._end(slot, task, status, usage, now)
             if slot.queue and now < self.claims_hold_until:
                 self._start(slot)
             else:
                 any_free = True
         return any_free
 
+    def _end(self, slot: Slot, task: Task, status: int, usage: struct_rusage, now: float) -> None:
+        """Note how a child has ended, and make its slot ready for the next one."""
+        files = slot.files
+        assert files is not None  # noqa: S101 - a child always writes somewhere
+        slot.ends = ends = files.ends()
+        slot.task = None
+        ended = _Ended(slot, task, status, usage, now, self.ending or slot.asked)
+        self._ended.append(ended)
+        if task.stdio.delete_on_success and status == 0 and not task.is_recovery:
+            ends = self._delete_output(slot, ended)
+        try:
+            os.killpg(slot.pid, 0)
+        except ProcessLookupError:
+            if max(ends) > segments.LARGE_BYTES:
+                self._close_files(slot)
+        except PermissionError:
+            self._close_files(slot)
+        else:
+            # It left others behind, which may still write: the next job gets files of its own.
+            if self.ending is not None:
+                spawn.signal_group(slot.pid, signal.SIGKILL)
+            self._close_files(slot)
+
     def _delete_output(self, slot: Slot, ended: _Ended) -> tuple[int, int]:
         """Remove the output of what has just ended well, unless it failed after all; where its files end."""
-        assert slot.files is not None  # noqa: S101 - as in _reap
+        assert slot.files is not None  # noqa: S101 - as in _end
         ended.looked, ended.why = True, self._look(ended.task.claim)
         if ended.why is None:
             slot.ends = ended.ends = slot.files.cut(slot.starts)
@@ -458,9 +469,27 @@ class Slots:
             _job(slot, slot.task) for slot in self._slots if slot.task is not None and slot.task.claim.id in job_ids
         ]
 
+    def ask_to_end(self, kind: signal.Signals) -> None:
+        """Signal jobs that say that they know what to do (``supports_termination``). What they do then is theirs."""
+        for pid, slot in self._children.items():
+            task = slot.task
+            if task is not None and task.options.supports_termination and not task.is_recovery:
+                slot.asked = INTERRUPTED
+                spawn.signal_group(pid, kind)
+                # A stopped process acts on it only when it goes on.
+                spawn.signal_group(pid, signal.SIGCONT)
+
+    def finish_asked(self) -> None:
+        """Free the slots of jobs that were asked to end, as soon as nothing of their process groups is left."""
+        for one in self._closing:
+            task = one.slot.task
+            if task is not None and (self.ending is not None or not spawn.signal_group(one.job.leader, 0)):
+                self._end(one.slot, task, one.status, one.usage, clock.monotonic())
+        self._closing = [one for one in self._closing if one.slot.task is not None]
+
     def signal(self, kind: signal.Signals) -> None:
         """Signal the process groups of all children."""
-        for pid in [*self._children, *(one.job.leader for one in self._lingering)]:
+        for pid in [*self._children, *(one.job.leader for one in (*self._lingering, *self._closing))]:
             spawn.signal_group(pid, kind)
 
 

@@ -253,8 +253,8 @@ def _cannot_start(error: OSError) -> StateError:
     return kind(f"this machine cannot start jobs: {why}", hint=hint)
 
 
-def signal_group(pid: int, kind: signal.Signals) -> bool:
-    """Signal a child's process group; False when nobody is left in it."""
+def signal_group(pid: int, kind: int) -> bool:
+    """Signal a child's process group (0 only asks); False when nobody is left in it."""
     try:
         os.killpg(pid, kind)
     except (ProcessLookupError, PermissionError):

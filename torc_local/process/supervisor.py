@@ -34,7 +34,7 @@ from torc_local.process.coordinator import Post
 from torc_local.process.declared import mtime_of
 from torc_local.process.guardian import Guardian
 from torc_local.process.identity import Identity, Trouble
-from torc_local.process.inbox import Inbox, heeded
+from torc_local.process.inbox import NODE_ENDS, Inbox, heeded
 from torc_local.process.plan import Options
 from torc_local.process.recovery import recover_dead
 from torc_local.process.runner import Setup
@@ -59,6 +59,8 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     Raises StateError or InputError before anything was started; afterwards every trouble ends in an exit code.
     """
     inbox = Inbox((signal.SIGCHLD, signal.SIGTERM, *heeded((signal.SIGINT, signal.SIGHUP))))
+    # Runners are born with it blocked, as with TERM, so that it cannot reach one that is not ready for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {NODE_ENDS})
     kernel.adopt_orphans()
     devices = gpus.devices(options.gpus, os.environ)
     here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=len(devices.names))
@@ -320,11 +322,13 @@ class _Supervisor:
         self._stop_signal = self._stop_signal or kind
         if self._stop_count == 1:
             grace = self._options.grace_s
+            node_ends = kind == signal.SIGTERM
+            asked = "those that support termination are asked to, and " if node_ends else ""
             self._watcher.stopping(
-                f"stopping: no new jobs; running jobs may end within {grace:g} s, then they are ended "
+                f"stopping: no new jobs; running jobs may end within {grace:g} s, {asked}then they are ended "
                 f"(again to end them now)"
             )
-            self._signal_runners(signal.SIGTERM)
+            self._signal_runners(NODE_ENDS if node_ends else signal.SIGTERM)
             self._insist_at = clock.monotonic() + grace + 3 * runner.INSIST_S
         else:
             self._watcher.stopping("stopping now: ending running jobs")
