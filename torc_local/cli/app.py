@@ -21,6 +21,14 @@ class Format(enum.StrEnum):
     JSON = "json"
 
 
+class Drawing(enum.StrEnum):
+    """The language in which a graph is written."""
+
+    DOT = "dot"
+    MERMAID = "mermaid"
+    JSON = "json"
+
+
 class ProgressStyle(enum.StrEnum):
     """How ``run`` shows on standard error how far it is."""
 
@@ -530,6 +538,42 @@ def check(context: typer.Context, spec: _Spec, answer: _Format = None) -> int:
 
 
 app.command("validate", hidden=True)(check)
+
+
+_SpecOrWorkflow = Annotated[
+    str | None, typer.Argument(metavar="TARGET", help="Workflow file, id of a workflow, or a database.")
+]
+
+
+@app.command()
+def plan(
+    context: typer.Context, target: _SpecOrWorkflow = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """Show in which order jobs can run: wave by wave, and what each asks for. Runs and stores nothing."""
+    from torc_local.cli.drawing import show_plan
+
+    return show_plan(_db(context, database), target, as_json=_json(context, answer))
+
+
+@app.command()
+def graph(
+    context: typer.Context,
+    target: _SpecOrWorkflow = None,
+    database: _Database = None,
+    form: Annotated[
+        Drawing | None, typer.Option("-f", "--format", help="Language of the drawing.  [default: dot]")
+    ] = None,
+    *,
+    expand: Annotated[bool, typer.Option("--expand", help="Every job, not only families of jobs.")] = False,
+) -> int:
+    """Draw which jobs wait for which, coloured by their states when they are in a database.
+
+    Jobs whose names differ only in numbers are drawn as one. To look at it: torc-local graph | dot -Tsvg > graph.svg
+    """
+    from torc_local.cli.drawing import show_graph
+
+    chosen = form or (Drawing.JSON if _json(context, None) else Drawing.DOT)
+    return show_graph(_db(context, database), target, chosen.value, expand=expand)
 
 
 @app.command("list")

@@ -15,6 +15,7 @@ ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("workflows", "status"): ("status",),
     ("workflows", "list"): ("list",),
     ("workflows", "get"): ("status",),
+    ("workflows", "execution-plan"): ("plan",),
     ("workflows", "cancel"): ("cancel",),
     ("workflows", "delete"): ("delete",),
     ("workflows", "archive"): ("archive",),

@@ -151,6 +151,28 @@ class Span(NamedTuple):
     last_end: float | None
 
 
+class GraphJob(NamedTuple):
+    """A job as a node of its workflow's graph."""
+
+    id: int
+    name: str
+    status: str
+    resource_requirements_id: int
+
+
+class Requirements(NamedTuple):
+    """What jobs ask of a node; columns as in schema.sql."""
+
+    id: int
+    name: str
+    num_cpus: int
+    num_gpus: int
+    num_nodes: int
+    memory_bytes: int
+    runtime_s: float
+    limits: int
+
+
 class _Name(NamedTuple):
     name: str
 
@@ -390,3 +412,29 @@ _SPANS = statement(
 def spans(db: Database, workflow_id: int, run_id: int) -> Iterator[Span]:
     """When each job of a workflow ran in one run, one by one."""
     return _SPANS.each(db, (workflow_id, run_id))
+
+
+# The plus sign: jobs are read in the order of their ids.
+_GRAPH_JOBS = statement(
+    "read_graph_jobs",
+    "SELECT id, name, status, resource_requirements_id FROM job WHERE +workflow_id = ? ORDER BY id",
+    GraphJob._make,
+)
+
+
+def graph_jobs(db: Database, workflow_id: int) -> Iterator[GraphJob]:
+    """All jobs of a workflow in their order, one by one."""
+    return _GRAPH_JOBS.each(db, (workflow_id,))
+
+
+_REQUIREMENTS = statement(
+    "read_requirements",
+    "SELECT id, name, num_cpus, num_gpus, num_nodes, memory_bytes, runtime_s, limits FROM resource_requirements"
+    " WHERE workflow_id = ? ORDER BY id",
+    Requirements._make,
+)
+
+
+def requirements(db: Database, workflow_id: int) -> list[Requirements]:
+    """The requirements of a workflow, the largest first."""
+    return _REQUIREMENTS.rows(db, (workflow_id,))
