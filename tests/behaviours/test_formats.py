@@ -1,5 +1,6 @@
 """Workflow files in all formats, by name, without one and from standard input; what does not read is explained."""
 
+import itertools
 import json
 
 import pytest
@@ -122,3 +123,58 @@ def test_the_spellings_of_torcs_examples_mean_their_dependencies(place):
     answer = place.call("run", "w.kdl", "-j", "4", "--progress", "none")
     assert answer.code == 0, answer.err
     assert place.text("d.txt") == "a\n"
+
+
+def test_a_file_is_converted_through_all_formats_and_means_the_same(place):
+    place.write(YAML)
+    order = ["w.yaml", "w.json", "w.json5", "w.kdl", "again.yml"]
+    for read, written in itertools.pairwise(order):
+        assert place.call("convert", read, written).code == 0
+    assert yaml.safe_load(place.text("again.yml")) == WORKFLOW
+    assert place.call("run", "w.yaml", "-j", "2", "--progress", "none").code == 0
+    answer = place.call("run", "again.yml", "-j", "2")
+    assert answer.code == 0
+    assert len(place.call("list", "-f", "json").json["items"]) == 1, "the content is the same, so nothing is begun anew"
+
+
+def test_convert_reads_and_writes_standard_streams(place):
+    answer = place.call("convert", "-", "-", "--from", "kdl", "--to", "json", input=KDL)
+    assert json.loads(answer.out) == WORKFLOW
+    assert answer.err == ""
+    guessed = place.call("convert", "-", "-", "--to", "yaml", input=JSON5)
+    assert yaml.safe_load(guessed.out) == WORKFLOW
+    unsaid = place.call("convert", "-", "-", input=KDL)
+    assert unsaid.code == 2
+    assert "--to" in unsaid.err
+
+
+def test_convert_replaces_nothing_unless_it_is_told_to(place):
+    place.write(YAML)
+    place.write("precious", "w.kdl")
+    refused = place.call("convert", "w.yaml", "w.kdl")
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert place.text("w.kdl") == "precious"
+    assert place.call("convert", "w.yaml", "w.kdl", "--force").code == 0
+    assert place.call("check", "w.kdl").code == 0
+    assert sorted(path.name for path in place.root.iterdir()) == ["w.kdl", "w.yaml"]
+
+
+def test_what_cannot_be_converted_leaves_nothing_behind(place):
+    place.write("name: w\njobs:\n- {name: a, comand: x}\n")
+    for words, why in (
+        (["w.yaml", "w.kdl"], "no node for the key 'comand' in a job"),
+        (["w.yaml", "w.txt"], "in which format"),
+        (["none.yaml", "w.json"], "there is no such file"),
+        (["w.yaml", "no/such/w.json"], "no such file or directory"),
+    ):
+        answer = place.call("convert", *words)
+        assert answer.code == 2
+        assert why in answer.err
+    assert [path.name for path in place.root.iterdir()] == ["w.yaml"]
+
+
+def test_the_schema_is_printed_for_editors(place):
+    schema = place.call("schema").json
+    assert schema["required"] == ["name", "jobs"]
+    assert schema["properties"]["jobs_sort_method"]["description"]

@@ -31,6 +31,11 @@ def lines(content: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in content)
 
 
+def text(content: str) -> None:
+    """Print a text that ends its lines itself."""
+    sys.stdout.write(content)
+
+
 def note(text: str) -> None:
     """Say something to the person: on standard error, where data never is."""
     # Where nobody listens (a closed terminal), what was done is done all the same.

@@ -12,6 +12,7 @@ from torc_local.cli.helping import EPILOG
 from torc_local.cli.words import Commands, did_you_mean
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError
+from torc_local.spec.formats import Format as FileFormat
 
 
 class Format(enum.StrEnum):
@@ -574,6 +575,31 @@ def graph(
 
     chosen = form or (Drawing.JSON if _json(context, None) else Drawing.DOT)
     return show_graph(_db(context, database), target, chosen.value, expand=expand)
+
+
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="Workflow file; - is standard input.")],
+    written: Annotated[str, typer.Argument(metavar="OUT", help="File to write; - is standard output.")],
+    from_: Annotated[
+        FileFormat | None, typer.Option("--from", help="Format of IN.  [default: as its suffix says]")
+    ] = None,
+    to: Annotated[FileFormat | None, typer.Option("--to", help="Format of OUT.  [default: as its suffix says]")] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
+) -> int:
+    """Write a workflow file in another format: YAML, JSON, JSON5 or KDL. Comments are lost."""
+    from torc_local.cli.converting import convert as convert_file
+
+    return convert_file(source, written, from_, to, force=force)
+
+
+@app.command()
+def schema() -> int:
+    """Print a JSON Schema of workflow files, for editors."""
+    from torc_local.cli.converting import show_schema
+
+    return show_schema()
 
 
 @app.command("list")

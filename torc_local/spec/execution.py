@@ -23,7 +23,7 @@ KEYS = frozenset(
     | IGNORED.keys()
 )
 
-_MODES = ("direct", "slurm", "auto")
+MODES = ("direct", "slurm", "auto")
 _MOST_CODE = 255  # an exit status is one byte
 # They end a process unless it does something about them; what stops it, or what it never sees, asks for nothing.
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU", "SIGABRT", "SIGKILL")
@@ -71,8 +71,8 @@ def _check_mode(value: dict[str, object], here: Path, problems: Problems) -> Non
     mode = text(value.get("mode"), "mode", path, problems)
     if mode is None:
         return
-    if mode not in _MODES:
-        hint = did_you_mean(mode, _MODES) or f"write one of {', '.join(_MODES)}"
+    if mode not in MODES:
+        hint = did_you_mean(mode, MODES) or f"write one of {', '.join(MODES)}"
         problems.add(path, f"unknown mode {quote(mode)} in 'execution_config'", hint)
     elif mode == "slurm":
         problems.warn(path, "mode 'slurm' has no effect here: jobs are started directly")

@@ -10,7 +10,7 @@ from torc_local.spec.problems import Problems
 from torc_local.spec.render import NO_GRID, Grid, product, together
 from torc_local.spec.wording import describe, did_you_mean, quote
 
-_MODES = ("product", "zip")
+MODES = ("product", "zip")
 
 
 class Plan(NamedTuple):
@@ -114,8 +114,8 @@ def check_total(plans: list[tuple[Path, str, Plan]], others: int, problems: Prob
 
 def _is_zip(entry: dict[str, object], path: Path, problems: Problems) -> bool:
     mode = text(entry.get("parameter_mode"), "parameter_mode", (*path, "parameter_mode"), problems)
-    if mode is not None and mode not in _MODES:
-        hint = did_you_mean(mode, _MODES) or "write product (every combination) or zip (first with first)"
+    if mode is not None and mode not in MODES:
+        hint = did_you_mean(mode, MODES) or "write product (every combination) or zip (first with first)"
         problems.add((*path, "parameter_mode"), f"unknown parameter_mode {quote(mode)}", hint)
     return mode == "zip"
 

@@ -19,8 +19,8 @@ RULE_KEYS = frozenset({"exit_codes", "match_all_exit_codes", "recovery_script", 
 #: Attempts altogether where a rule does not say.
 MOST_ATTEMPTS = 3
 
-_LARGEST_CODE = 255  # an exit status is one byte
-_SMALLEST_CODE = -64  # minus the last signal
+LARGEST_CODE = 255  # an exit status is one byte
+SMALLEST_CODE = -64  # minus the last signal
 _SIGNALED = -1  # Torc's return code for any signal
 _SHELL = 128  # a shell's exit status for a child that was killed: 128 and the signal
 
@@ -156,8 +156,8 @@ def _codes(value: object, path: Path, problems: Problems) -> list[int]:
             problems.add(here, f"an exit code must be a whole number, not {describe(code)}", hint)
         elif code == 0:
             problems.add(here, "a job with exit code 0 has not failed", "leave it out")
-        elif not _SMALLEST_CODE <= code <= _LARGEST_CODE:
-            hint = f"from 1 to {_LARGEST_CODE}; minus its number for a signal, -1 for any"
+        elif not SMALLEST_CODE <= code <= LARGEST_CODE:
+            hint = f"from 1 to {LARGEST_CODE}; minus its number for a signal, -1 for any"
             problems.add(here, f"no job can end with exit code {code}", hint)
         else:
             found.append(code)

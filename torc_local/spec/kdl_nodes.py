@@ -1,6 +1,7 @@
 """KDL (1 and 2) as a list of nodes, read by ckdl (extra ``kdl``); on demand with the place of everything."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from torc_local.spec.kdl_places import Lost, Placed, placed_nodes
@@ -48,47 +49,52 @@ class Node(NamedTuple):
 
 def read_nodes(source: Source, *, placed: bool = False) -> list[Node]:
     """The nodes of a document. Raises Unreadable for what is no KDL, for deep nesting, and without the extra."""
-    found = _parse(source)
+    found, has_fractions = _parse(source)
     places: list[Placed] = []
-    if placed:
+    if placed or has_fractions:
         try:
             places = placed_nodes(source.text)
         except Lost:
             places = []  # something that only ckdl understands: messages have no position then
-    return [_node(node, _at(places, index)) for index, node in enumerate(found)]
+    return [_node(node, _at(places, index), source.text) for index, node in enumerate(found)]
 
 
 def _at(places: list[Placed], index: int) -> Placed:
     return places[index] if index < len(places) else Placed(_NOWHERE)
 
 
-def _node(node: _Loose, at: Placed) -> Node:
+def _node(node: _Loose, at: Placed, text: str) -> Node:
     spans = [*at.args, *[at.name] * (len(node.args) - len(at.args))]
     return Node(
         node.name,
         node.type_annotation,
-        [_value(value, span) for value, span in zip(node.args, spans, strict=False)],
-        [_property(name, value, at) for name, value in node.properties.items()],
-        [_node(child, _at(at.children, index)) for index, child in enumerate(node.children)],
+        [_value(value, span, text) for value, span in zip(node.args, spans, strict=False)],
+        [_property(name, value, at, text) for name, value in node.properties.items()],
+        [_node(child, _at(at.children, index), text) for index, child in enumerate(node.children)],
         at.name,
     )
 
 
-def _value(value: _Loose, span: _Offsets) -> Value:
+def _value(value: _Loose, span: _Offsets, text: str) -> Value:
+    if isinstance(value, float):
+        # ckdl rounds some of them wrongly, such as 1e23.
+        with suppress(ValueError):
+            value = float(text[slice(*span)].replace("_", ""))
     if value is None or isinstance(value, str | bool | int | float):
         return Value(value, None, span)
     return Value(value.value, value.type_annotation, span)
 
 
-def _property(name: str, value: _Loose, at: Placed) -> Property:
+def _property(name: str, value: _Loose, at: Placed, text: str) -> Property:
     """Names in quotes are not looked into: the last property with a name of that length is meant (the last counts)."""
     for key, where in reversed(at.properties):
         if key[1] - key[0] in {len(name), len(name) + 2}:
-            return Property(name, _value(value, where), key)
-    return Property(name, _value(value, at.name), at.name)
+            return Property(name, _value(value, where, text), key)
+    return Property(name, _value(value, at.name, text), at.name)
 
 
-def _parse(source: Source) -> list[_Loose]:
+def _parse(source: Source) -> tuple[list[_Loose], bool]:
+    """The nodes, and whether there are numbers with a fraction among their values."""
     try:
         import ckdl  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
     except ImportError:
@@ -97,11 +103,13 @@ def _parse(source: Source) -> list[_Loose]:
         nodes: list[_Loose] = ckdl.parse(source.text).nodes
     except (ckdl.ParseError, ValueError) as error:
         raise _syntax(source.text, error, ckdl.parse) from None
-    level = nodes
+    level, has_fractions = nodes, False
     for _ in range(DEEPEST):
+        values = (value for node in level for value in (*node.args, *node.properties.values()))
+        has_fractions = has_fractions or any(isinstance(value, float) for value in values)
         level = [child for node in level for child in node.children]
         if not level:
-            return nodes
+            return nodes, has_fractions
     raise Unreadable(f"nested more than {DEEPEST} levels deep", "a workflow needs about six")
 
 

@@ -6,14 +6,11 @@ Both mean the same here. What Torc's KDL has no node for is written with the key
 
 from typing import NamedTuple
 
+from torc_local.spec.actions import ACTION_KEYS
 from torc_local.spec.declared import FILES, USER_DATA
 from torc_local.spec.fields import FILE_KEYS, JOB_KEYS, RESOURCE_KEYS, USER_DATA_KEYS, WORKFLOW_KEYS
 from torc_local.spec.handlers import HANDLER_KEYS, RULE_KEYS
 
-_ACTION_KEYS = frozenset(
-    {"trigger_type", "action_type", "jobs", "job_name_regexes", "commands", "scheduler", "scheduler_type"}
-    | {"num_allocations", "start_one_worker_per_node", "max_parallel_jobs", "persistent"}
-)
 _SCHEDULER_KEYS = frozenset(
     {"name", "account", "gres", "mem", "nodes", "ntasks_per_node", "partition", "qos", "tmp", "walltime", "extra"}
 )
@@ -60,7 +57,7 @@ RULE = Level(RULE_KEYS, "in a rule", {"exit_codes": ("exit_codes", "exit_code")}
 HANDLER = Level(HANDLER_KEYS, "in a failure handler", {}, {"rules": ("rule", RULE)})
 SCHEDULER = Level(_SCHEDULER_KEYS, "in a Slurm scheduler", {}, {})
 ACTION = Level(
-    _ACTION_KEYS,
+    ACTION_KEYS,
     "in an action",
     {"jobs": ("job", "jobs"), "commands": ("command", "commands"), "job_name_regexes": ("job_name_regexes",)},
     {},

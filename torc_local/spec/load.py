@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from torc_local.ground.errors import Problem, SpecError
 from torc_local.spec.check import check
@@ -31,44 +32,65 @@ def load(path: str | Path) -> Spec:
 def loads(text: bytes, file: str) -> Spec:
     """The checked workflow of a file's content; the suffix of ``file`` says which format it is."""
     with _without_collector():
-        try:
-            source = Source(file, decode(text, file))
-        except Unreadable as error:
-            raise SpecError([Problem(file, 0, 0, error.message, error.hint)]) from None
-        try:
-            tree, repeats, steps, problems = read_tree(source)
-        except Unreadable as error:
-            raise SpecError([source.problem(error.message, error.hint, error.start, error.end)]) from None
-        if repeats:
-            _report_repeats(source, steps, problems)
+        tree, source, steps, problems = _parse(text, file, None)
         spec = check(tree, problems)
         if spec is None or problems:
             raise SpecError(problems.errors(source, steps))
         return spec._replace(warnings=tuple(problems.warnings(source, steps)))
 
 
-def read_tree(source: Source) -> tuple[object, bool, _Steps, Problems]:
-    """The tree, whether it repeats a key, where things are, and problems so far; by suffix, else all are tried.
+def load_tree(path: str | Path, kind: Format | None = None) -> dict[str, Any]:
+    """The content of a workflow file as it is, unchecked but for its form; ``kind`` overrules the suffix.
 
-    Raises Unreadable.
+    Raises SpecError.
     """
-    known = by_suffix(source.file)
+    data, file = read_bytes(path)
+    with _without_collector():
+        tree, source, steps, problems = _parse(data, file, kind)
+        if not isinstance(tree, dict):
+            problems.add((), f"a workflow must be a mapping with 'name' and 'jobs', not {describe(tree)}")
+        if problems or not isinstance(tree, dict):
+            raise SpecError(problems.errors(source, steps))
+        return tree
+
+
+def _parse(data: bytes, file: str, kind: Format | None) -> tuple[object, Source, _Steps, Problems]:
+    """The tree, and what is needed to say where things are. Raises SpecError for what is not of any format."""
+    try:
+        source = Source(file, decode(data, file))
+    except Unreadable as error:
+        raise SpecError([Problem(file, 0, 0, error.message, error.hint)]) from None
+    try:
+        tree, repeats, steps, problems = read_tree(source, kind)
+    except Unreadable as error:
+        raise SpecError([source.problem(error.message, error.hint, error.start, error.end)]) from None
+    if repeats:
+        _report_repeats(source, steps, problems)
+    return tree, source, steps, problems
+
+
+def read_tree(source: Source, kind: Format | None = None) -> tuple[object, bool, _Steps, Problems]:
+    """The tree, whether it repeats a key, where things are, and problems so far.
+
+    Without ``kind`` the suffix says which format it is; if it does not, all are tried. Raises Unreadable.
+    """
+    known = kind or by_suffix(source.file)
     if known is not None:
         problems = Problems()
         return *_FORMATS[known](source, problems), problems
     likely = likeliest(source.text)
     errors: dict[Format, Unreadable] = {}
-    for kind, read in _FORMATS.items():
+    for tried, read in _FORMATS.items():
         problems = Problems()
         try:
             tree, repeats, steps = read(source, problems)
         except Unreadable as error:
-            errors[kind] = error
+            errors[tried] = error
             continue
         # Any word is a text in YAML and a node in KDL.
-        if kind is likely or (isinstance(tree, dict) and (kind is not Format.KDL or "name" in tree)):
+        if tried is likely or (isinstance(tree, dict) and (tried is not Format.KDL or "name" in tree)):
             return tree, repeats, steps, problems
-        errors[kind] = Unreadable(f"a workflow must be a mapping with 'name' and 'jobs', not {describe(tree)}")
+        errors[tried] = Unreadable(f"a workflow must be a mapping with 'name' and 'jobs', not {describe(tree)}")
     raise errors[likely]
 
 

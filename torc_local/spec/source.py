@@ -28,6 +28,10 @@ class Unreadable(Exception):  # noqa: N818 - it ends the reading of a file; it i
         self.end = end
 
 
+class Unwritable(Exception):  # noqa: N818 - it ends the writing of a file; it is not shown as an error itself
+    """A format cannot hold a workflow; the text says why."""
+
+
 class Source:
     """A decoded file that turns offsets (in characters) into problems with line, column and excerpt."""
 

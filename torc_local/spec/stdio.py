@@ -21,7 +21,7 @@ NONE = "none"
 #: Torc's words.
 MODES = (SEPARATE, COMBINED, NO_STDOUT, NO_STDERR, NONE)
 
-_KEYS = frozenset({"mode", "delete_on_success"})
+KEYS = frozenset({"mode", "delete_on_success"})
 
 
 class Stdio(NamedTuple):
@@ -45,7 +45,7 @@ def read_stdio(value: object, path: Path, where: str, problems: Problems) -> tup
         hint = f"write  stdio: {{mode: {value}}}" if isinstance(value, str) and value in MODES else None
         problems.add(path, f"'stdio' must be a mapping, not {describe(value)}", hint)
         return None, None
-    check_keys(value, _KEYS, {}, path, where, problems)
+    check_keys(value, KEYS, {}, path, where, problems)
     here = (*path, "mode")
     mode = text(value.get("mode"), "mode", here, problems)
     if mode is not None and mode not in MODES:
