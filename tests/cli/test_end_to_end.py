@@ -46,10 +46,10 @@ def test_a_changed_file_makes_a_new_workflow_and_says_so(process, spec):
     changed = process("run", "w.yaml", "-j", "1", "--progress", "none")
     assert changed.code == 0
     assert changed.err == (
-        "w.yaml has changed since workflow 1 was made from it: creating workflow 2"
-        " (go on with the old one: torc-local run 1)\n"
+        "w.yaml has changed since workflow 1 was made from it: workflow 2 takes over 2 completed jobs and runs 1\n"
+        "  1  new: more\n"
     )
-    assert "which workflow?" in process("run").err
+    assert "nothing to do" in process("run").err, "workflow 1 was archived, so only one can be meant"
     fresh = process("run", "w.yaml", "--fresh", "-j", "1", "-f", "json", "--progress", "json")
     assert json.loads(fresh.out)["workflow_id"] == 3
 

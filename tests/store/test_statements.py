@@ -8,7 +8,7 @@ import apsw.ext
 import pytest
 
 import torc_local.store
-from torc_local.store import opening, registry, restarting, unblocking
+from torc_local.store import opening, registry, restarting, taking_over, unblocking
 
 for module in pkgutil.iter_modules(torc_local.store.__path__):
     importlib.import_module(f"torc_local.store.{module.name}")
@@ -48,6 +48,7 @@ def db(tmp_path_factory):
     with opening.open_or_create(tmp_path_factory.mktemp("statements") / "torc.db") as opened:
         unblocking.prepare(opened)
         restarting.prepare(opened)
+        taking_over.prepare(opened)
         yield opened
 
 

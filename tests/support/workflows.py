@@ -66,9 +66,9 @@ def spec_of(
 class Stage:
     """A workflow in a database, with runners that are only rows, driven by hand."""
 
-    def __init__(self, db: Database, spec: Spec, *, cpus: int = 4) -> None:
+    def __init__(self, db: Database, spec: Spec, *, cpus: int = 4, earlier_id: int | None = None) -> None:
         self.db = db
-        self.workflow_id = admit(db, spec, Origin("tester", None, 0.0))
+        self.workflow_id = admit(db, spec, Origin("tester", None, 0.0), earlier_id=earlier_id)
         self.run_id = 0
         with db.write("test"):
             self.node_id = runners.register_node(

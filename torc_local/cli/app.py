@@ -434,10 +434,13 @@ def refresh(
 ) -> int:
     """Put completed jobs back whose input files or user data have changed, or whose output files are missing.
 
-    What comes after them runs again, too. `run` does the same when it goes on with a workflow.
+    What comes after them runs again, too. Given a file that was edited, makes a workflow that takes over
+    every completed job that is still the same. `run` does both when it goes on.
     """
-    from torc_local.cli import place, restarting
+    from torc_local.cli import changing, place, restarting
 
+    if (spec := place.target(target).spec) is not None:
+        return changing.refresh_file(_db(context, database), spec, dry_run=dry_run, as_json=_json(context, answer))
     chosen = place.existing(target, _db(context, database))
     return restarting.refresh(restarting.Order(chosen.database, chosen.workflow_id, dry_run, _json(context, answer)))
 

@@ -8,17 +8,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.cli import answer, place, problems, selecting
+from torc_local.cli import answer, place, problems, restarting, selecting
 from torc_local.cli.selecting import Asked
 from torc_local.engine import admit
 from torc_local.engine.cancel import cancel, cancel_jobs
 from torc_local.ground import clock
-from torc_local.ground.errors import ExitCode, SpecError
+from torc_local.ground.errors import ExitCode, InputError, SpecError
 from torc_local.ground.states import unfinished_jobs
+from torc_local.process.recovery import recover_dead
 from torc_local.report.text import plural, printable
 from torc_local.spec.load import load
 from torc_local.spec.model import Spec
-from torc_local.store import opening, workflows
+from torc_local.store import opening, runners, workflows
 from torc_local.store.database import Database
 from torc_local.store.workflows import WorkflowRow
 
@@ -68,20 +69,61 @@ def create_workflow(option: Path | None, output_dir: Path | None, word: str, *, 
 def find_or_create(db: Database, loaded: Loaded, *, fresh: bool) -> int:
     """The id of the newest workflow made from this content, or of a new one when there is none."""
     with _one_at_a_time(db.path):
-        known = workflows.list_all(db)
-        same = [row for row in known if _is_same(row, loaded)]
-        if same and not fresh:
-            return same[-1].id
-        path = loaded.origin.spec_path
-        older = [row for row in known if path is not None and row.spec_path == path]
-        workflow_id = admit.admit(db, loaded.spec, loaded.origin)
-    if older and not same:
-        old = older[-1].id
-        answer.note(
-            f"{printable(Path(older[-1].spec_path or '').name)} has changed since workflow {old} was made from it: "
-            f"creating workflow {workflow_id} (go on with the old one: {place.command(db.path)} run {old})"
-        )
+        same = [row for row in workflows.list_all(db) if _is_same(row, loaded)]
+        kept = [row for row in same if not row.is_archived]
+        if kept and not fresh:
+            return kept[-1].id
+        earlier = None if fresh else earlier_of(db, loaded)
+        if earlier is None:
+            # One that a person has archived is found, and refused with the way to bring it back.
+            return same[-1].id if same and not fresh else admit.admit(db, loaded.spec, loaded.origin)
+        difference = admit.compare(db, loaded.spec, earlier.id)
+        workflow_id = admit.admit(db, loaded.spec, loaded.origin, earlier_id=earlier.id)
+    answer.note("\n".join(restarting.difference_lines(_file(loaded), workflow_id, earlier.id, difference)))
     return workflow_id
+
+
+def refresh_file(option: Path | None, word: str, *, dry_run: bool, as_json: bool) -> int:
+    """``refresh FILE``: what has changed since its workflow was made; a changed file makes a workflow that goes on."""
+    loaded = read_file(word)
+    with opening.open_existing(place.database(option)) as db:
+        same = [row for row in workflows.list_all(db) if _is_same(row, loaded) and not row.is_archived]
+        if not same:
+            earlier = earlier_of(db, loaded)
+            if earlier is None:
+                raise InputError(
+                    f"no workflow in {db.path} was made from {printable(word)}",
+                    hint=f"torc-local run {printable(word)}",
+                )
+            found = admit.compare(db, loaded.spec, earlier.id)
+            made = None if dry_run else admit.admit(db, loaded.spec, loaded.origin, earlier_id=earlier.id)
+            if as_json:
+                answer.document(restarting.difference_document(made, earlier.id, found))
+            else:
+                answer.lines(restarting.difference_lines(_file(loaded), made, earlier.id, found))
+            return ExitCode.OK
+    return restarting.refresh(restarting.Order(option, same[-1].id, dry_run, as_json))
+
+
+def earlier_of(db: Database, loaded: Loaded) -> WorkflowRow | None:
+    """The newest workflow that was made from an earlier state of this file. Raises InputError while it is being run."""
+    path = loaded.origin.spec_path
+    older = [row for row in workflows.list_all(db) if path is not None and row.spec_path == path]
+    older = [row for row in older if not row.is_archived]
+    if not older:
+        return None
+    recover_dead(db, older[-1].id)
+    if runners.alive(db, older[-1].id):
+        raise InputError(
+            f"{printable(_file(loaded))} has changed since workflow {older[-1].id} was made from it, "
+            "and a run works on that now",
+            hint=f"join it: torc-local run {older[-1].id}; or end it first; or make a workflow beside it with --fresh",
+        )
+    return older[-1]
+
+
+def _file(loaded: Loaded) -> str:
+    return Path(loaded.origin.spec_path or "").name
 
 
 def _is_same(row: WorkflowRow, loaded: Loaded) -> bool:

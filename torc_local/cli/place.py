@@ -116,7 +116,10 @@ def command(path: Path) -> str:
 
 
 def workflow(db: Database, workflow_id: int | None) -> WorkflowRow:
-    """The workflow with this id; without one the only workflow. Raises InputError with the list otherwise."""
+    """The workflow with this id; without one the only one that is not archived.
+
+    Raises InputError with the list when there are several, or none.
+    """
     if workflow_id is not None:
         found = workflows.get(db, workflow_id)
         if found is None:
@@ -125,6 +128,7 @@ def workflow(db: Database, workflow_id: int | None) -> WorkflowRow:
             raise InputError(f"there is no workflow {workflow_id} in {db.path}", hint=hint)
         return found
     known = workflows.list_all(db)
+    known = [one for one in known if not one.is_archived] or known
     if not known:
         hint = f"{command(db.path)} run WORKFLOW.yaml makes one"
         raise InputError(f"there is no workflow in {db.path}", hint=hint)
@@ -141,6 +145,9 @@ def job(db: Database, word: str, workflow_id: int | None) -> int:
     if workflow_id is not None:
         workflow(db, workflow_id)
     named = [(job_id, of) for job_id, of in reading.jobs_named(db, word) if workflow_id in (None, of)]
+    if len(named) > 1:
+        archived = {one.id for one in workflows.list_all(db) if one.is_archived}
+        named = [one for one in named if one[1] not in archived] or named
     if len(named) == 1:
         return named[0][0]
     if named:

@@ -8,6 +8,7 @@ from torc_local.cli import answer, asking, place, selecting
 from torc_local.cli.selecting import Asked
 from torc_local.engine import changes, restart
 from torc_local.engine.restart import PutBack, Seeds
+from torc_local.engine.taking_over import Comparison
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.states import JobStatus
@@ -16,6 +17,8 @@ from torc_local.process.recovery import recover_dead
 from torc_local.report.text import plural, printable
 from torc_local.store import opening, restarting, workflows
 from torc_local.store.database import Database
+
+_KINDS = 10  # reasons for which jobs of a changed file run
 
 #: Marks the jobs to put back; the last argument is the choice, None when there was none.
 _Seeds = Callable[[Database, int, list[int] | None], None]
@@ -166,6 +169,40 @@ def lines(done: Done, *, dry_run: bool) -> list[str]:
     if back.rest:
         found.append(f"  and more, for {plural(back.rest, 'other reason')}")
     return [head, *found]
+
+
+def difference_lines(file: str, workflow_id: int | None, earlier_id: int, found: Comparison) -> list[str]:
+    """What a changed file means for a workflow that was made from its earlier state; None: it is not made yet."""
+    head = f"{printable(file)} has changed since workflow {earlier_id} was made from it"
+    now = "a new workflow would take over" if workflow_id is None else f"workflow {workflow_id} takes over"
+    rest = sum(kind.jobs for kind in found.others)
+    lines = [
+        f"{head}: {now} {plural(len(found.taken), 'completed job')} and {'runs' if workflow_id else 'run'} {rest:,}"
+    ]
+    wide = max((len(f"{kind.jobs:,}") for kind in found.others), default=0)
+    lines += [
+        f"  {kind.jobs:>{wide},}  {kind.why}: {selecting.named(kind.names, kind.jobs)}"
+        for kind in found.others[:_KINDS]
+    ]
+    if found.gone:
+        lines.append(
+            f"  {plural(found.gone, 'job')} of workflow {earlier_id} {'is' if found.gone == 1 else 'are'} gone"
+        )
+    return lines
+
+
+def difference_document(workflow_id: int | None, earlier_id: int, found: Comparison) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "workflow_id": workflow_id,
+        "earlier_workflow_id": earlier_id,
+        "operation": "take over",
+        "dry_run": workflow_id is None,
+        "taken_over": len(found.taken),
+        "jobs": sum(kind.jobs for kind in found.others),
+        "groups": [{"reason": kind.why, "jobs": kind.jobs, "examples": kind.names} for kind in found.others],
+        "gone": found.gone,
+    }
 
 
 def _why(group: restart.Group) -> str:

@@ -10,13 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
+from torc_local.engine import taking_over
 from torc_local.engine.admit_io import admit_io
+from torc_local.engine.taking_over import Comparison, Waits
 from torc_local.ground import clock
-from torc_local.ground.states import JobStatus
+from torc_local.ground.errors import InputError
+from torc_local.ground.states import JobStatus, all_succeeded
 from torc_local.spec import options, settings
 from torc_local.spec.model import Job, Resources, Spec
 from torc_local.spec.settings import Settings
 from torc_local.store import actions, admission, events, workflows
+from torc_local.store import taking_over as taken
 from torc_local.store.database import Database
 
 #: Torc's jobs_sort_method: what comes first among ready jobs of one priority. Largest first, as in Torc.
@@ -36,16 +40,36 @@ class Origin(NamedTuple):
     directory: str | None = None  # where that was
 
 
-def admit(db: Database, spec: Spec, origin: Origin) -> int:
+def compare(db: Database, spec: Spec, earlier_id: int) -> Comparison:
+    """What a workflow made from ``spec`` would take over from an earlier one. Raises InputError when that is gone."""
+    return _compare(db, spec, Plan(spec), earlier_id)
+
+
+def _compare(db: Database, spec: Spec, plan: "Plan", earlier_id: int) -> Comparison:
+    earlier = workflows.get(db, earlier_id)
+    if earlier is None:
+        raise InputError(f"there is no workflow {earlier_id}", hint="torc-local list shows them")
+    same = settings.loads(earlier.settings).env == spec.settings.env
+    return taking_over.compare(db, spec, Waits(plan.waits, plan.gate_members), earlier_id, same_surroundings=same)
+
+
+def admit(db: Database, spec: Spec, origin: Origin, *, earlier_id: int | None = None) -> int:
     """Store a checked workflow and return its id; its jobs are ready or blocked at once.
+
+    What a workflow ``earlier_id``, made from an earlier state of the file, has completed is taken over as completed,
+    and that workflow is archived. Nobody may work on it.
 
     Process: anyone; two callers make two workflows.
     Crash:   one transaction: the workflow is there with all its jobs, or not at all.
     Cost:    one insert per job, per gate and per edge; edges of shared sets count once per set.
     """
     plan = Plan(spec)
+    if earlier_id is not None:
+        taken.prepare(db)
     with db.write("admit"):
         at = clock.now()
+        if earlier_id is not None:
+            plan.done = _compare(db, spec, plan, earlier_id).taken
         workflow_id = workflows.insert(
             db,
             name=spec.name,
@@ -64,13 +88,19 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
         first_job = last_job + 1
         admission.insert_jobs(db, plan.job_rows(workflow_id, first_job, resources, [None, *said]))
         admission.insert_gates(
-            db, ((last_gate - 1 - i, workflow_id, len(m), len(m)) for i, m in enumerate(plan.gate_members))
+            db, ((last_gate - 1 - i, workflow_id, len(m), plan.left(m)) for i, m in enumerate(plan.gate_members))
         )
         admission.insert_dependencies(db, plan.edges(first_job, last_gate - 1))
         admit_io(db, workflow_id, spec, first_job)
         _insert_actions(db, workflow_id, spec, first_job)
         workflows.insert_counts(db, workflow_id, plan.counts())
         events.record(db, workflow_id, at=at, kind="workflow_created", message=f"created with {len(spec.jobs):,} jobs")
+        if earlier_id is not None:
+            if plan.done:
+                _take_over(db, workflow_id, earlier_id, [(first_job + i, old) for i, old in plan.done.items()], at)
+            workflows.set_archived(db, earlier_id, archived=True)
+            message = f"archived: workflow {workflow_id} takes its place"
+            events.record(db, earlier_id, at=at, kind="workflow_archived", message=message)
         workflows.note_creation(
             db,
             workflow_id,
@@ -78,6 +108,18 @@ def admit(db: Database, spec: Spec, origin: Origin) -> int:
             creation_bytes=workflows.database_bytes(db),
         )
     return workflow_id
+
+
+def _take_over(db: Database, workflow_id: int, earlier_id: int, pairs: list[tuple[int, int]], at: float) -> None:
+    """Give jobs that are completed already their records, under a run of their own."""
+    run_id = workflows.start_run(db, workflow_id, at=at)
+    taken.copy(db, workflow_id, earlier_id, run_id, pairs)
+    if all_succeeded(workflows.counts(db, workflow_id)):
+        workflows.end_run(db, workflow_id, run_id, at=at)
+    else:
+        workflows.await_next_run(db, workflow_id, at=at)
+    message = f"took over {len(pairs):,} completed jobs of workflow {earlier_id}"
+    events.record(db, workflow_id, at=at, kind="jobs_taken_over", message=message)
 
 
 def _settings(spec: Spec, origin: Origin) -> Settings:
@@ -127,6 +169,11 @@ class Plan:
         self.gate_members = [spec.sets[index] for index in gates]
         self._gate_of_set = {index: gate for gate, index in enumerate(gates)}
         self.waits = self._distinct_waits()
+        self.done: dict[int, int] = {}  # jobs that are completed already
+
+    def left(self, members: Sequence[int]) -> int:
+        """How many of these jobs are not completed yet."""
+        return sum(member not in self.done for member in members) if self.done else len(members)
 
     def _distinct_waits(self) -> dict[tuple[int, ...], tuple[tuple[int, ...], tuple[int, ...]]]:
         """For each distinct ``waits_for``: the gates and the jobs that it stands for, each once."""
@@ -142,15 +189,26 @@ class Plan:
         self, workflow_id: int, first_id: int, resources: list[int], options_ids: list[int | None]
     ) -> Iterator[admission.JobValues]:
         """Rows for the table job, in order; ids of resources and options by their index in the spec."""
-        blockers = {key: len(gates) + len(direct) for key, (gates, direct) in self.waits.items()}
-        blocked, ready = str(JobStatus.BLOCKED), str(JobStatus.READY)
+        blockers = self._blockers()
+        blocked, ready, completed = str(JobStatus.BLOCKED), str(JobStatus.READY), str(JobStatus.COMPLETED)
+        done = self.done
         io = self._io or repeat(0)
         for job_id, (job, bits) in enumerate(zip(self.jobs, io, strict=False), first_id):
             name, command, resource, priority, cancel, waits, opts = job
             n = blockers[waits]
             status = blocked if n else ready
+            if done and job_id - first_id in done:
+                status = completed
             asked, said = resources[resource], options_ids[opts]
             yield job_id, workflow_id, name, command, asked, priority, int(cancel), status, n, said, bits
+
+    def _blockers(self) -> dict[tuple[int, ...], int]:
+        if not self.done:
+            return {key: len(gates) + len(direct) for key, (gates, direct) in self.waits.items()}
+        shut = [self.left(members) > 0 for members in self.gate_members]
+        return {
+            key: sum(shut[gate] for gate in gates) + self.left(direct) for key, (gates, direct) in self.waits.items()
+        }
 
     def edges(self, first_job: int, first_gate: int) -> list[tuple[int, int]]:
         """Rows for the table dependency, ascending. Gate i has id ``first_gate - i``."""
@@ -166,7 +224,9 @@ class Plan:
     def counts(self) -> dict[str, int]:
         """Jobs by state at birth; every state is named."""
         by_status = dict.fromkeys(map(str, JobStatus), 0)
-        waiting = sum(1 for job in self.jobs if job.waits_for)
+        blockers = self._blockers()
+        waiting = sum(1 for job in self.jobs if blockers[job.waits_for])
+        by_status[JobStatus.COMPLETED] = len(self.done)
         by_status[JobStatus.BLOCKED] = waiting
-        by_status[JobStatus.READY] = len(self.jobs) - waiting
+        by_status[JobStatus.READY] = len(self.jobs) - waiting - len(self.done)
         return by_status
