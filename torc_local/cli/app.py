@@ -605,6 +605,42 @@ def schema() -> int:
     return show_schema()
 
 
+@app.command("export")
+def export_(
+    context: typer.Context,
+    target: _Workflow = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: standard output, which is also -]"),
+    ] = None,
+    database: _Database = None,
+    *,
+    results: Annotated[
+        bool, typer.Option("--results", "--include-results", help="Also how all attempts ended.")
+    ] = False,
+    events: Annotated[bool, typer.Option("--events", "--include-events", help="Also what has happened.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> int:
+    """Write a workflow as a JSON document that Torc and `import` read."""
+    from torc_local.cli.portable import export_workflow
+
+    return export_workflow(_db(context, database), target, output, results=results, events=events, force=force)
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `export` wrote; - is standard input.")],
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Another name for the workflow.")] = None,
+    database: _Database = None,
+    answer: _Format = None,
+) -> int:
+    """Make a new workflow from an exported one, Torc's or our own; nothing of it has run. Print its id."""
+    from torc_local.cli.portable import import_workflow
+
+    return import_workflow(_db(context, database), file, name, as_json=_json(context, answer))
+
+
 @app.command("list")
 def list_(
     context: typer.Context,

@@ -16,6 +16,8 @@ ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("workflows", "list"): ("list",),
     ("workflows", "get"): ("status",),
     ("workflows", "execution-plan"): ("plan",),
+    ("workflows", "export"): ("export",),
+    ("workflows", "import"): ("import",),
     ("workflows", "cancel"): ("cancel",),
     ("workflows", "delete"): ("delete",),
     ("workflows", "archive"): ("archive",),
