@@ -11,30 +11,52 @@ from torc_local.spec.load import load
 
 FOLDER = Path(__file__).parents[1] / "workflows"
 SMALL = sorted(FOLDER.glob("*.yaml"))
+#: Those that a person meets first; the others run with the behaviours.
+FIRST = {"actions", "all_to_all", "diamond", "sweep"}
+#: Where the formats differ most, a file is there in all of them.
+IN_ALL_FORMATS = ["actions", "diamond", "handlers", "shared_parameters"]
+OTHERS = [FOLDER / f"{name}.{kind}" for name in IN_ALL_FORMATS for kind in ("json", "json5", "kdl")]
+RUNS = [
+    pytest.param(path, marks=() if path.stem in FIRST and path in SMALL else pytest.mark.behaviour, id=path.name)
+    for path in [*SMALL, *OTHERS]
+]
 
 
-def torc(*words):
-    return subprocess.run([sys.executable, "-m", "torc_local", *words], capture_output=True, text=True, check=False)
+def torc(*words, cwd=None):
+    command = [sys.executable, "-m", "torc_local", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 def test_there_are_workflows_for_a_first_minute():
-    assert {"diamond.yaml", "sweep.yaml", "all_to_all.yaml"} <= {path.name for path in SMALL}
+    assert {path.stem for path in SMALL} >= FIRST
+    assert {"barriers", "files", "handlers", "shared_parameters", "subgraphs", "zip"} <= {path.stem for path in SMALL}
+    assert {path.name for path in FOLDER.iterdir()} == {"scale_test"} | {path.name for path in [*SMALL, *OTHERS]}
 
 
-@pytest.mark.parametrize("path", [*SMALL, FOLDER / "scale_test" / "workflow.yaml"], ids=lambda path: path.stem)
+COMMENTED = [*SMALL, *(path for path in OTHERS if path.suffix != ".json"), FOLDER / "scale_test" / "workflow.yaml"]
+
+
+@pytest.mark.parametrize("path", COMMENTED, ids=lambda path: path.name)
 def test_a_workflow_begins_with_what_it_is_and_how_to_run_it(path):
-    comment = [line for line in path.read_text().splitlines() if line.startswith("#")]
-    assert any("torc-local run workflows/" in line for line in comment)
+    comment = [line for line in path.read_text().splitlines() if line.startswith(("#", "//"))]
+    assert any(f"torc-local run workflows/{path.relative_to(FOLDER)}" in line for line in comment)
     assert load(path).description
 
 
-@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", IN_ALL_FORMATS)
+def test_the_four_formats_of_a_workflow_give_the_same_jobs_and_edges(name):
+    yaml, *others = (load(FOLDER / f"{name}.{kind}") for kind in ("yaml", "json", "json5", "kdl"))
+    assert len(yaml.jobs) >= 3
+    assert others == [yaml] * 3
+
+
+@pytest.mark.parametrize("path", RUNS)
 @pytest.mark.parametrize(
     "how", [["-j", "4"], pytest.param(["--cpus", "4"], marks=pytest.mark.fault)], ids=["-j", "by resources"]
 )
 def test_a_small_workflow_completes(path, how, tmp_path):
     database = str(tmp_path / "torc.db")
-    done = torc("run", str(path), *how, "--db", database)
+    done = torc("run", str(path), *how, "--db", database, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     status = json.loads(torc("status", "--db", database, "-f", "json").stdout)
     assert status["is_complete"]

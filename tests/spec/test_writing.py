@@ -229,9 +229,11 @@ name "w"
 parameters {
     i "1:3"
 }
+
 user_data "u" {
     data #"{"a": [1]}"#
 }
+
 job "a_{i}" {
     command """
         echo "{i}"
@@ -241,6 +243,7 @@ job "a_{i}" {
     use_parameters "i"
     (object)env
 }
+
 job "b" {
     command "true"
     depends_on "a_1"

@@ -26,7 +26,9 @@ def to_kdl(tree: _Tree) -> str:
         raise Unwritable("KDL can only hold a mapping")
     if not isinstance(tree.get("jobs"), list):
         raise Unwritable("KDL cannot say that there is no list of jobs")
-    return "".join(f"{line}\n" for line in _level(tree, WORKFLOW, ""))
+    lines = [*_level(tree, WORKFLOW, "")]
+    # A blank line behind what stands between braces, unless it is the last.
+    return "".join(f"{line}\n\n" if line == "}" else f"{line}\n" for line in lines).rstrip("\n") + "\n"
 
 
 def _level(tree: dict[str, _Tree], level: Level, pad: str) -> Iterator[str]:
