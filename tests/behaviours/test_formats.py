@@ -178,3 +178,90 @@ def test_the_schema_is_printed_for_editors(place):
     schema = place.call("schema").json
     assert schema["required"] == ["name", "jobs"]
     assert schema["properties"]["jobs_sort_method"]["description"]
+
+
+def test_an_empty_workflow_is_complete_at_once(place):
+    place.write({"name": "w", "jobs": []})
+    place.run()
+    status = place.call("status", "-f", "json").json
+    assert status["is_complete"]
+    assert status["total_jobs"] == 0
+
+
+def test_dependencies_are_looked_up_among_names_after_expansion(place):
+    place.write(
+        {
+            "name": "w",
+            "parameters": {"i": "1:3", "rate": "[0.5,1.0]"},
+            "jobs": [
+                {"name": "make_{i:03d}", "command": "echo {i} > {i:03d}.txt", "use_parameters": ["i"]},
+                {
+                    "name": "use_{i}_{rate:.1f}",
+                    "command": "sed s/$/:{rate}/ {i:03d}.txt > {i}_{rate:.2f}.out",
+                    "depends_on": ["make_{i:03d}"],
+                    "use_parameters": ["i", "rate"],
+                },
+                {"name": "all", "command": "cat *.out > all", "depends_on_regexes": [r"^use_\d+_"]},
+            ],
+        }
+    )
+    place.run()
+    assert place.text("all") == "".join(f"{i}:{rate}\n" for i in (1, 2, 3) for rate in ("0.5", "1"))
+
+
+def test_zip_runs_values_side_by_side(place):
+    parameters = {"city": "[oslo,rome]", "year": "2020:2021"}
+    job = {"name": "{city}_{year}", "command": "echo {city} {year} > {city}", "parameter_mode": "zip"}
+    place.write({"name": "w", "jobs": [{**job, "parameters": parameters}]})
+    place.run()
+    assert place.text("oslo") + place.text("rome") == "oslo 2020\nrome 2021\n"
+
+
+def test_a_template_whose_name_lacks_a_parameter_is_one_job_that_waits_for_all(place):
+    place.write(
+        {
+            "name": "w",
+            "parameters": {"i": "1:3"},
+            "jobs": [
+                {"name": "w_{i}", "command": "touch {i}", "use_parameters": ["i"]},
+                {"name": "all", "command": "ls 1 2 3 >> seen", "depends_on": ["w_{i}"], "use_parameters": ["i"]},
+            ],
+        }
+    )
+    place.run()
+    assert place.states() == {"w_1": "completed", "w_2": "completed", "w_3": "completed", "all": "completed"}
+    assert place.text("seen") == "1\n2\n3\n"
+
+
+def test_a_dry_run_of_create_says_what_there_would_be(place):
+    place.write(
+        {
+            "name": "w",
+            "description": "d",
+            "files": [{"name": "f{i}", "path": "f{i}", "parameters": {"i": "1:4"}}],
+            "resource_requirements": [{"name": "r", "memory": "1g"}],
+            "slurm_schedulers": [{"name": "s", "account": "a"}],
+            "actions": [{"trigger_type": "on_workflow_start", "action_type": "schedule_nodes", "scheduler": "s"}],
+            "jobs": [{"name": "j{i}", "command": "true", "parameters": {"i": "1:3"}}],
+        }
+    )
+    answer = place.call("create", "w.yaml", "-n", "-f", "json").json
+    assert answer["valid"]
+    assert len(answer["warnings"]) == 2
+    assert answer["summary"] == {
+        "workflow_name": "w",
+        "workflow_description": "d",
+        "job_count": 3,
+        "job_count_before_expansion": 1,
+        "dependency_count": 0,
+        "file_count": 4,
+        "file_count_before_expansion": 1,
+        "user_data_count": 0,
+        "resource_requirements_count": 1,
+        "slurm_scheduler_count": 1,
+        "action_count": 1,
+        "has_schedule_nodes_action": True,
+        "job_names": ["j1", "j2", "j3"],
+        "scheduler_names": ["s"],
+    }
+    assert not place.exists()

@@ -26,13 +26,19 @@ def test_the_summary_has_the_promised_keys(call, here):
         "warnings": [],
         "summary": {
             "workflow_name": "w",
+            "workflow_description": None,
             "job_count": 2,
             "job_count_before_expansion": 2,
             "dependency_count": 1,
             "file_count": 0,
+            "file_count_before_expansion": 0,
             "user_data_count": 0,
+            "resource_requirements_count": 0,
+            "slurm_scheduler_count": 0,
             "action_count": 0,
+            "has_schedule_nodes_action": False,
             "job_names": ["a", "b"],
+            "scheduler_names": [],
         },
     }
 

@@ -45,6 +45,18 @@ def test_a_whole_workflow_is_read(tmp_path):
     assert (spec.job_count_before_expansion, spec.dependency_count, spec.warnings) == (2, 3, ())
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"), [("some text", "some text"), ("{b: [1, x], a: 2}", '{"a":2,"b":[1,"x"]}'), ("null", None)]
+)
+def test_project_and_metadata_are_kept(read, written, kept):
+    settings = read(f"name: w\nproject: p\nmetadata: {written}\njobs: []\n").settings
+    assert (settings.project, settings.metadata) == ("p", kept)
+
+
+def test_metadata_that_is_no_json_is_a_problem(only):
+    assert only("name: w\nmetadata: {a: .inf}\njobs: []\n").message.startswith("'metadata' cannot be kept as JSON")
+
+
 def test_standard_input_is_read(monkeypatch):
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(TEXT.encode())))
     assert load("-").name == "demo"

@@ -96,6 +96,7 @@ def test_formatted_and_plain_placeholders_are_filled_in_together():
     grid = product({"i": range(1, 3), "p": ["%s"]})
     assert grid.fill("{i} {i:03d} 100% {p} {q} ${i}") == ["1 001 100% %s {q} $1", "2 002 100% %s {q} $2"]
     assert grid.fill("{q}") == "{q}"
+    assert product({"a": ["{i}"], "i": [1]}).fill("{a}{i}") == ["{i}1"]
 
 
 def test_the_last_parameter_varies_fastest(read, jobs):

@@ -30,6 +30,8 @@ env: {A: "1"}
 submission_directory: d
 use_pending_failed: true
 dynamic_jobs: {max_iterations: 3}
+slurm_schedulers: [{name: s, account: a, nodes: 2, walltime: "01:00:00", qos: q, other: x}]
+slurm_defaults: {constraint: c, exclusive: true, ntasks: 5}
 execution_config:
   mode: direct
   limit_resources: true
@@ -87,9 +89,9 @@ OTHER_VALUES = [None, True, 5, 0, -1, 1.5, "x", "", [], ["x"], [5], [None], {}, 
 #: Problems of form: what a schema can see.
 OF_FORM = re.compile(
     r"must be (text|a list|a mapping|true or false|a whole number|\d+ or more|an exit status|a size|a duration)"
-    r"|must be more than|unknown (key|mode|parameter_mode|jobs_sort_method|trigger_type|action_type)"
+    r"|must be (more than|one value)|unknown (key|mode|parameter_mode|jobs_sort_method|trigger_type|action_type)"
     r"|has no ('|name|command)|needs (a scheduler|jobs)|is empty|there are no rules|matches nothing"
-    r"|cannot be the name|a value must be|has not failed|can end with exit"
+    r"|cannot be (the name|in 'slurm_defaults')|a value must be|has not failed|can end with exit"
 )
 
 
@@ -113,6 +115,8 @@ def changed(path, change):
 
 def mistakes():
     """Documents with one change each, and what it is."""
+    for key in ("Partition", "TIME", "job-name"):
+        yield key, changed(("slurm_defaults",), lambda holder, where, key=key: holder.__setitem__(where, {key: "x"}))
     for path in places(WHOLE):
         if not path or "data" in path:
             continue

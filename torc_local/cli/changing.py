@@ -167,13 +167,19 @@ def check_file(word: str, *, as_json: bool) -> int:
                 "warnings": problems.problem_documents(spec.warnings),
                 "summary": {
                     "workflow_name": spec.name,
+                    "workflow_description": spec.description,
                     "job_count": len(spec.jobs),
                     "job_count_before_expansion": spec.job_count_before_expansion,
                     "dependency_count": spec.dependency_count,
                     "file_count": spec.file_count,
+                    "file_count_before_expansion": spec.file_count_before_expansion,
                     "user_data_count": spec.user_data_count,
+                    "resource_requirements_count": len(spec.resources) - 1,  # without the implicit ones
+                    "slurm_scheduler_count": len(spec.schedulers),
                     "action_count": len(spec.actions),
+                    "has_schedule_nodes_action": any(action.nodes is not None for action in spec.actions),
                     "job_names": [job.name for job in spec.jobs],
+                    "scheduler_names": list(spec.schedulers),
                 },
             }
         )

@@ -104,12 +104,6 @@ def read_actions(value: object, schedulers: Collection[str], problems: Problems)
     return found
 
 
-def scheduler_names(value: object) -> set[str]:
-    """The names in ``slurm_schedulers``, as far as they can be read: the section itself has no effect here."""
-    entries = value if isinstance(value, list) else []
-    return {entry["name"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
-
-
 def select(entries: list[Entry], jobs: Jobs, problems: Problems) -> list[Action]:
     """The actions with the jobs that they select: those named and those that a regex is found in, together."""
     if not entries:

@@ -3,7 +3,8 @@
 from itertools import starmap
 from typing import Any
 
-from torc_local.spec.actions import read_actions, scheduler_names, select
+from torc_local.ground.io import compact
+from torc_local.spec.actions import read_actions, select
 from torc_local.spec.columns import Family, Jobs
 from torc_local.spec.cycles import find_cycle
 from torc_local.spec.declared import FILES, USER_DATA, Declared, read_declared
@@ -30,6 +31,7 @@ from torc_local.spec.places import Path
 from torc_local.spec.problems import LINE, Problems
 from torc_local.spec.resources import read_resources
 from torc_local.spec.settings import Settings
+from torc_local.spec.slurm import read_slurm
 from torc_local.spec.uses import Io, resolve_uses
 from torc_local.spec.wording import describe, did_you_mean, printable, quote
 
@@ -50,7 +52,8 @@ def check(tree: object, problems: Problems) -> Spec | None:
     settings = read_execution(tree.get("execution_config"), _settings(tree, problems), problems)
     handlers, handler_names = read_handlers(tree.get("failure_handlers"), problems)
     settings = settings._replace(failure_handlers=tuple(handlers))
-    actions = read_actions(tree.get("actions"), scheduler_names(tree.get("slurm_schedulers")), problems)
+    schedulers = read_slurm(tree, problems)
+    actions = read_actions(tree.get("actions"), schedulers, problems)
     shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
     resources = read_resources(tree.get("resource_requirements"), problems)
     files = read_declared(FILES, tree.get("files"), shared, problems)
@@ -96,6 +99,8 @@ def check(tree: object, problems: Problems) -> Spec | None:
         user_data_uses=Uses() if uses is None else uses.uses(USER_DATA),
         io=() if uses is None else uses.bits,
         actions=tuple(selected),
+        file_count_before_expansion=len(tree.get("files") or ()),
+        schedulers=tuple(schedulers),
     )
 
 
@@ -108,7 +113,7 @@ def job_rows(jobs: Jobs, waits: Waits) -> list[Job]:
 def _settings(tree: dict[str, Any], problems: Problems) -> Settings:
     return Settings(
         project=text(tree.get("project"), "project", ("project",), problems),
-        metadata=text(tree.get("metadata"), "metadata", ("metadata",), problems),
+        metadata=_metadata(tree.get("metadata"), problems),
         env=tuple(read_env(tree.get("env"), ("env",), problems).items()),
         submission_directory=_submission_directory(tree, problems),
         use_pending_failed=truth(
@@ -116,6 +121,17 @@ def _settings(tree: dict[str, Any], problems: Problems) -> Settings:
         ),
         max_iterations=read_dynamic(tree.get("dynamic_jobs"), problems),
     )
+
+
+def _metadata(value: object, problems: Problems) -> str | None:
+    """Text (Torc 0.12), or a mapping (0.35), which is kept as JSON."""
+    if not isinstance(value, dict):
+        return text(value, "metadata", ("metadata",), problems)
+    try:
+        return compact(value)
+    except ValueError as error:
+        problems.add(("metadata",), f"'metadata' cannot be kept as JSON: {error}")
+        return None
 
 
 def _submission_directory(tree: dict[str, Any], problems: Problems) -> str | None:

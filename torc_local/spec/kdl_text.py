@@ -33,7 +33,7 @@ def to_kdl(tree: _Tree) -> str:
 
 def _level(tree: dict[str, _Tree], level: Level, pad: str) -> Iterator[str]:
     for key, value in tree.items():
-        if key not in level.keys:
+        if key not in level.keys and not level.open:
             raise Unwritable(f"KDL has no node for the key {quote(key)} {level.where}")
         if key in level.entries and _are_entries(value):
             if not value and (key != "jobs" or len(tree) == 1):

@@ -94,7 +94,7 @@ class _Reader:
 
     def _known(self, node: Node, level: Level) -> Node | None:
         """The node; a misspelt one, once reported, as what was meant, so that nothing else seems to be missing."""
-        if node.name in level.nodes():
+        if node.name in level.nodes() or level.open:
             return node
         words = level.usual()
         self._complain(node.span, f"unknown node {quote(node.name)} {level.where}", did_you_mean(node.name, words))
@@ -123,7 +123,7 @@ class _Reader:
             self._complain(value.span, f"{quote(node.name)} takes {what}", "the rest stands between braces")
         lists = {word: known for known, words in level.lists.items() for word in words}
         for name, value, span in node.properties:
-            if name not in level.keys and name not in lists:
+            if name not in level.keys and name not in lists and not level.open:
                 hint = did_you_mean(name, level.usual())
                 self._complain(span, f"unknown key {quote(name)} {level.where}", hint)
                 continue

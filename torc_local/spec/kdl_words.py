@@ -10,10 +10,7 @@ from torc_local.spec.actions import ACTION_KEYS
 from torc_local.spec.declared import FILES, USER_DATA
 from torc_local.spec.fields import FILE_KEYS, JOB_KEYS, RESOURCE_KEYS, USER_DATA_KEYS, WORKFLOW_KEYS
 from torc_local.spec.handlers import HANDLER_KEYS, RULE_KEYS
-
-_SCHEDULER_KEYS = frozenset(
-    {"name", "account", "gres", "mem", "nodes", "ntasks_per_node", "partition", "qos", "tmp", "walltime", "extra"}
-)
+from torc_local.spec.slurm import SCHEDULER_KEYS
 
 
 class Level(NamedTuple):
@@ -25,6 +22,7 @@ class Level(NamedTuple):
     entries: "dict[str, tuple[str, Level]]"  # key of a list of mappings -> the node that is one of them
     named: bool = True  # the argument of such a node is its name
     json: frozenset[str] = frozenset()  # keys whose value is text with JSON in it
+    open: bool = False  # other keys may stand there too
 
     def nodes(self) -> frozenset[str]:
         """Every word that may begin a node."""
@@ -55,7 +53,7 @@ DATA = Level(USER_DATA_KEYS, "in user data", _EXPANDED, {}, json=frozenset({"dat
 RESOURCES = Level(RESOURCE_KEYS, "in resource requirements", {}, {})
 RULE = Level(RULE_KEYS, "in a rule", {"exit_codes": ("exit_codes", "exit_code")}, {}, named=False)
 HANDLER = Level(HANDLER_KEYS, "in a failure handler", {}, {"rules": ("rule", RULE)})
-SCHEDULER = Level(_SCHEDULER_KEYS, "in a Slurm scheduler", {}, {})
+SCHEDULER = Level(SCHEDULER_KEYS, "in a Slurm scheduler", {}, {}, open=True)
 ACTION = Level(
     ACTION_KEYS,
     "in an action",

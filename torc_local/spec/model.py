@@ -89,3 +89,5 @@ class Spec(NamedTuple):
     user_data_uses: Uses = Uses()
     io: Sequence[int] = ()  # per job, the bits of ground/io.py; empty: none of any job
     actions: tuple[Action, ...] = ()
+    file_count_before_expansion: int = 0
+    schedulers: tuple[str, ...] = ()  # names of Slurm's, which have no effect

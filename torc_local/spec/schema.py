@@ -6,7 +6,7 @@ names that do not exist, cycles and the like are a matter of ``check``.
 
 from typing import Any
 
-from torc_local.spec import actions, dynamic, execution, stdio
+from torc_local.spec import actions, dynamic, execution, slurm, stdio
 from torc_local.spec.fields import (
     FILE_KEYS,
     IGNORED_JOB,
@@ -41,6 +41,10 @@ def _whole(least: int = 0, most: int = _LARGEST) -> _Schema:
 
 def _list(items: _Schema, **more: int) -> _Schema:
     return {"type": "array", "items": items, **more}
+
+
+def _any_case(word: str) -> str:
+    return "".join(f"[{char}{char.upper()}]" if char.isalpha() else char for char in word)
 
 
 def _one_of(words: tuple[str, ...]) -> _Schema:
@@ -154,6 +158,15 @@ _JOB: dict[str, tuple[_Schema, str]] = {
     "failure_handler": (_TEXT, "Name of a failure handler."),
     "stdio": (_ANYTHING, "Which of its streams are kept."),  # filled in below
 }
+_SCHEDULER: dict[str, tuple[_Schema, str]] = {
+    **dict.fromkeys(slurm.TEXTS, (_TEXT, "As Slurm means it; without effect here.")),
+    **dict.fromkeys(slurm.NUMBERS, (_whole(1), "As Slurm means it; without effect here.")),
+}
+_DEFAULTS: _Schema = {
+    "type": "object",
+    "propertyNames": {"not": {"pattern": f"^(?:{'|'.join(map(_any_case, sorted(slurm.NOT_DEFAULTS)))})$"}},
+    "additionalProperties": {"type": [*_VALUE["type"], "null"]},
+}
 _DYNAMIC: dict[str, tuple[_Schema, str]] = {
     "max_iterations": (_whole(1, dynamic.MOST_ITERATIONS), "Generations of one lineage (default 1000)."),
 }
@@ -162,7 +175,7 @@ _WORKFLOW: dict[str, tuple[_Schema, str]] = {
     "description": (_TEXT, "What it is for."),
     "user": (_TEXT, "Whose it is; the one who runs it by default."),
     "project": (_TEXT, "What it belongs to."),
-    "metadata": (_TEXT, "Anything else, as text."),
+    "metadata": ({"type": ["string", "object"]}, "Anything else, as text or as a mapping."),
     "parameters": (_PARAMETERS, "Values that jobs and files take with use_parameters."),
     "jobs": (_ANYTHING, "What is to be done."),  # filled in below, as the other lists
     "files": (_ANYTHING, "Names for paths that jobs read and write."),
@@ -173,6 +186,8 @@ _WORKFLOW: dict[str, tuple[_Schema, str]] = {
     "jobs_sort_method": (_one_of(SORT_METHODS), "Which ready jobs are started first, after priority."),
     "execution_config": (_ANYTHING, "Limits, signals and streams of all jobs."),
     "env": (_ENV, "Variables for all jobs."),
+    "slurm_schedulers": (_ANYTHING, "Without effect here, but actions name them."),  # filled in below
+    "slurm_defaults": (_DEFAULTS, "Kept, without effect here."),
     "dynamic_jobs": (_ANYTHING, "How often jobs may spawn others."),  # filled in below
     "submission_directory": ({"type": "string", "minLength": 1}, "TORC_WORKFLOW_SUBMISSION_DIR of jobs."),
     "use_pending_failed": (_TRUTH, "Failed jobs without a rule wait for a decision instead of failing."),
@@ -198,6 +213,7 @@ def workflow_schema() -> _Schema:
     ]
     job = _mapping(JOB_KEYS, _JOB, required=("name", "command"), ignored=IGNORED_JOB, stdio=streams)
     config = _mapping(execution.KEYS, _EXECUTION, ignored=execution.IGNORED, stdio=streams)
+    scheduler = _mapping(slurm.SCHEDULER_KEYS, _SCHEDULER, required=("account",))
     whole = _mapping(
         WORKFLOW_KEYS,
         _WORKFLOW,
@@ -210,6 +226,7 @@ def workflow_schema() -> _Schema:
         failure_handlers=_list(handler),
         actions=_list(action),
         execution_config=config,
+        slurm_schedulers=_list({**scheduler, "additionalProperties": True}),
         dynamic_jobs=_mapping(dynamic.KEYS, _DYNAMIC),
     )
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "A workflow of Torc, as torc-local reads it"}
@@ -226,7 +243,7 @@ def _mapping(
     """A mapping with these keys. A key that nobody has described is a mistake of ours (KeyError)."""
     properties: _Schema = {}
     for key in [*(key for key in described if key in keys), *sorted(keys - described.keys())]:
-        if key in (ignored or {}):
+        if key not in described and key in (ignored or {}):
             properties[key] = {"description": "Kept, without effect here."}
         else:
             schema, description = described[key]
