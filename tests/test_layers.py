@@ -34,6 +34,7 @@ ALSO = {
     "report/health.py": {"apsw"},
     "engine/adding.py": {"spec"},
     "engine/spawning.py": {"spec"},
+    "engine/taking_over.py": {"spec"},
     "engine/admit.py": {"spec"},
     "engine/admit_io.py": {"spec"},
     "engine/failing.py": {"spec"},
