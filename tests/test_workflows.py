@@ -1,6 +1,7 @@
 """Every workflow file that comes with the program is documented, valid and runs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,18 +23,20 @@ RUNS = [
 ]
 
 
-def torc(*words, cwd=None):
+def torc(*words, **options):
     command = [sys.executable, "-m", "torc_local", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 def test_there_are_workflows_for_a_first_minute():
     assert {path.stem for path in SMALL} >= FIRST
     assert {"barriers", "files", "handlers", "shared_parameters", "subgraphs", "zip"} <= {path.stem for path in SMALL}
-    assert {path.name for path in FOLDER.iterdir()} == {"scale_test"} | {path.name for path in [*SMALL, *OTHERS]}
+    assert {path.name for path in FOLDER.iterdir()} == {"optimiser", "scale_test"} | {
+        path.name for path in [*SMALL, *OTHERS]
+    }
 
 
-COMMENTED = [*SMALL, *(path for path in OTHERS if path.suffix != ".json"), FOLDER / "scale_test" / "workflow.yaml"]
+COMMENTED = [*SMALL, *(path for path in OTHERS if path.suffix != ".json"), *FOLDER.glob("*/workflow.yaml")]
 
 
 @pytest.mark.parametrize("path", COMMENTED, ids=lambda path: path.name)
@@ -76,3 +79,22 @@ def test_the_diamond_prints_what_it_says(tmp_path):
     database = str(tmp_path / "torc.db")
     torc("run", str(FOLDER / "diamond.yaml"), "-j", "2", "--db", database)
     assert torc("logs", "compare", "--db", database).stdout == "comparing fits\n"
+
+
+@pytest.mark.behaviour
+def test_the_optimiser_spawns_generations_until_it_has_found_the_lowest_point(tmp_path):
+    database = str(tmp_path / "torc.db")
+    path = str(FOLDER / "optimiser" / "workflow.yaml")
+    # Its jobs call python3, which has to be this one.
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{FOLDER.parent}:{os.environ.get('PYTHONPATH', '')}",
+    }
+    done = torc("run", path, "-j", "4", "--db", database, env=environment, cwd=FOLDER.parent)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(torc("user-data", "list", "--db", database, "-f", "json").stdout)["items"]
+    *generations, found = sorted(data, key=lambda one: one["name"] == "__torc_lineage__search__final")
+    assert found["data"]["state"]["best"] == pytest.approx(3.14, abs=0.01)
+    assert [one["data"]["generation"] for one in generations] == list(range(1, len(generations) + 1))
+    assert json.loads(torc("status", "--db", database, "-f", "json").stdout)["is_complete"]

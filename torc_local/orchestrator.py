@@ -49,6 +49,11 @@ class Orchestrator:
             self._generation = spawning.generation_of(self._job, self._lineage)
         return self._generation
 
+    @property
+    def state(self) -> Any:  # noqa: ANN401 - whatever JSON can hold
+        """What was kept with the generation that this job belonged to when it started; None for the first."""
+        return spawning.state_of(self._job, self._lineage)
+
     def spawn(self, jobs: Iterable[Mapping[str, Any]], state: Any = None) -> "Spawned":  # noqa: ANN401 - any JSON
         """Add the next generation: jobs that wait for this one, and for what they depend on among each other.
 

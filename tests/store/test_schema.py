@@ -139,6 +139,7 @@ DAMAGE = {
         f"{ACTION}; UPDATE run SET ended_at = 1; {BEGUN} (1, 1, '', NULL, 0)",
         {"ended_run_has_nothing_open"},
     ),
+    "later_jobs_have_an_origin": ("UPDATE job SET origin = 'spawn' WHERE name = 'free'", set()),
     "nothing_is_half_put_back": (moved("free", "uninitialized"), set()),
     "nothing_claimed_at_rest": ("SELECT 1", set()),
 }

@@ -503,6 +503,63 @@ def create(
     return create_workflow(_db(context, database), output_dir, spec, as_json=_json(context, answer))
 
 
+_Cpus = Annotated[int | None, typer.Option("--cpus", min=1, max=_MOST, metavar="N", help="CPUs of each command.")]
+_Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory of each command, such as 2g.")]
+_Runtime = Annotated[
+    str | None, typer.Option("--runtime", metavar="DURATION", help="Run time of each command, such as PT10M.")
+]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TARGET] [FILE]", help="The workflow, and a file with jobs.  [default: -]"),
+    ] = None,
+    commands: Annotated[
+        Path | None,
+        typer.Option("-C", "--commands", metavar="FILE", readable=False, help="One command per line instead."),
+    ] = None,
+    cpus: _Cpus = None,
+    memory: _Memory = None,
+    runtime: _Runtime = None,
+    database: _Database = None,
+    answer: _Format = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only show what would be added.")] = False,
+) -> int:
+    """Add jobs to a workflow, whether it runs, waits or has ended; print their ids and names.
+
+    FILE is like a workflow file with 'jobs' and what they need, a list of jobs, or JSON lines. Jobs may depend on those
+    that are there.
+    """
+    from torc_local.cli.adding import Request, add_jobs
+
+    as_json = _json(context, answer)
+    return add_jobs(
+        _db(context, database), Request(tuple(words or ()), commands, cpus, memory, runtime, dry_run, as_json)
+    )
+
+
+@app.command("create-from-file", hidden=True)
+def create_from_file(
+    context: typer.Context,
+    workflow: Annotated[int, typer.Argument(metavar="WORKFLOW_ID", min=0, max=_MOST)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", readable=False)],
+    cpus: _Cpus = 1,
+    memory: _Memory = None,
+    runtime: _Runtime = None,
+    database: _Database = None,
+    answer: _Format = None,
+) -> int:
+    """Add one job for each line of a file (Torc)."""
+    from torc_local.cli.adding import Request, create_from_file
+
+    request = Request((), file, cpus, memory, runtime, False, _json(context, answer))
+    return create_from_file(_db(context, database), workflow, file, request)
+
+
 @app.command()
 def spawn(
     context: typer.Context,

@@ -235,7 +235,7 @@ class Bar:
         text = self._text(progress, finished)
         if (finished, text) != self._painted:
             self._painted = finished, text
-            self._bar.n = finished
+            self._bar.n, self._bar.total = finished, progress.total
             self._bar.set_description_str(text, refresh=False)
             self._bar.refresh()
 

@@ -139,6 +139,15 @@ def generation_of(job: Job, lineage: str | None) -> int:
         return spawning.generation_of(db, job.workflow_id, lineage_of(db, job, lineage), job.caller.job_id)
 
 
+def state_of(job: Job, lineage: str | None) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """What was kept with the generation that a job belongs to; None for the first."""
+    from torc_local.engine import spawning
+
+    with _open(job) as db:
+        data = spawning.record(db, job.workflow_id, lineage_of(db, job, lineage), job.caller.job_id)
+    return None if data is None else json.loads(data)["state"]
+
+
 def spawn(job: Job, fragment: "Fragment", state: object, lineage: str | None) -> "Spawned":
     """Check the jobs and add them. Raises SpecError, InputError or StateError, having added nothing."""
     from torc_local.engine import spawning

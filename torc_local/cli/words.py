@@ -26,6 +26,7 @@ ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("workflows", "reinitialize"): ("refresh",),
     ("jobs", "reset-status"): ("reset",),
     ("jobs", "list"): ("jobs",),
+    ("jobs", "create-from-file"): ("create-from-file",),
     ("jobs", "get"): ("job",),
     ("results", "list"): ("results",),
     ("reports", "summary"): ("status",),

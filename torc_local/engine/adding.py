@@ -126,15 +126,17 @@ def workflow_of(db: Database, workflow_id: int) -> WorkflowRow:
     return workflow
 
 
-def add(db: Database, there: Catalogue, spec: Spec, *, at: float) -> Added:
+def add(db: Database, there: Catalogue, spec: Spec, *, at: float, keep: bool = True) -> Added:
     """Store the jobs of a checked addition. Raises Changed, having changed nothing, when ``there`` is outdated.
+
+    Without ``keep`` all of it is taken back.
 
     Process: anyone, at any time. Raises InputError for a workflow that is gone, archived or being canceled, and for
              what runners that are at work cannot learn any more.
     Crash:   one transaction; the table above.
     Cost:    as storing a new workflow of this size, and one index probe for each job that the new ones wait for.
     """
-    with db.write("add jobs"):
+    with db.write("add jobs", keep=keep):
         workflow = workflow_of(db, there.workflow_id)
         alive = bool(runners.alive(db, there.workflow_id))
         if workflow.is_canceled and alive:

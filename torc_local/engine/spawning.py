@@ -71,6 +71,13 @@ def generation_of(db: Database, workflow_id: int, lineage: str, job_id: int) -> 
     return generation(db, workflow_id, lineage) if own is None else int(own[-6:]) - 1
 
 
+def record(db: Database, workflow_id: int, lineage: str, job_id: int) -> str | None:
+    """The record of the generation that a job belongs to, as JSON; None for the first."""
+    number = generation_of(db, workflow_id, lineage, job_id)
+    found = user_data.get(db, workflow_id, f"{prefix(lineage)}{number:06}") if number else None
+    return None if found is None else found.data
+
+
 def caller_name(db: Database, workflow_id: int, job_id: int) -> str:
     """The name of the job that spawns. Raises InputError when there is none in this workflow."""
     found = adding.caller(db, job_id)

@@ -136,6 +136,7 @@ class _Supervisor:
         self._connection: Database | None = None
         self._began = clock.monotonic()
         self._synced = self._began
+        self._jobs = info.total  # as many as there were when runners were started
         self._deaths = 0
         self._finished_at_death = -1
         self._stop_signal: int | None = None
@@ -153,7 +154,7 @@ class _Supervisor:
                 self._fork([], Stage.START)
             else:
                 self._begin(self._setups)
-            while self._runners or self._actor is not None or self._held_back:
+            while self._runners or self._actor is not None or self._held_back or self._take_up_added():
                 self._wait()
                 self._look()
                 self._go_on()
@@ -179,6 +180,17 @@ class _Supervisor:
             self._told_actor = True
             if self._actor.pid is not None and self._actor.exitcode is None:
                 os.kill(self._actor.pid, actor.RUNNERS_ENDED)
+
+    def _take_up_added(self) -> bool:
+        """Start runners again when jobs were added while the last of them was about to end; whether that is so."""
+        if self._stop_count or self._trouble is not None or not self._open():
+            return False
+        counts = workflows.counts(self._db(), self._info.workflow_id)
+        known, self._jobs = self._jobs, sum(counts.values())
+        if self._jobs <= known or not unfinished_jobs(counts):
+            return False
+        self._fork(self._setups)
+        return True
 
     def _fork(self, setups: list[Setup], stage: Stage | None = None) -> None:
         """Start runners, an actor for a stage, and the coordinator when there is none."""
@@ -363,7 +375,7 @@ class _Supervisor:
         self._mind_file(db)
         self._tell_events(db)
         counts = workflows.counts(db, self._info.workflow_id)
-        self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
+        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic()))
         if clock.monotonic() - self._synced >= SYNC_S:
             self._sync(db)
         if self._insist_at is not None and clock.monotonic() > self._insist_at:
@@ -423,9 +435,13 @@ class _Supervisor:
             self._explanations.append("actions are left to be executed")
         code = self._code(counts, canceled=canceled, too_large=bool(too_large), undone=undone)
         outcome = Outcome(
-            code, counts, self._info.total, clock.monotonic() - self._began, tuple(dict.fromkeys(self._explanations))
+            code,
+            counts,
+            sum(counts.values()),
+            clock.monotonic() - self._began,
+            tuple(dict.fromkeys(self._explanations)),
         )
-        self._watcher.progressed(Progress(counts, self._info.total, clock.monotonic()))
+        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic()))
         self._sync(db)
         self._watcher.ended(outcome)
         return code

@@ -27,6 +27,11 @@ class Fragment:
         self._source = source
         self._steps = steps
 
+    @classmethod
+    def of_tree(cls, tree: object, file: str) -> "Fragment":
+        """A tree that stands in no text."""
+        return cls(Source(file, ""), tree, lambda: iter(()), Problems())
+
     def error(self) -> SpecError:
         """Everything that is wrong, with places."""
         return SpecError(self.problems.errors(self._source, self._steps))

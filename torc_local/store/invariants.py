@@ -234,6 +234,12 @@ INVARIANTS = (
         " AND r.ended_at IS NULL AND a.trigger_type NOT IN ('on_worker_start', 'on_worker_complete')",
     ),
     Invariant(
+        "later_jobs_have_an_origin",
+        "a job that came later was added or spawned, and one that was spawned waits for a job",
+        "SELECT id, origin FROM job WHERE origin NOT IN ('add', 'spawn') UNION ALL SELECT id, origin FROM job"
+        " WHERE origin = 'spawn' AND id NOT IN (SELECT after_id FROM dependency WHERE before_id > 0)",
+    ),
+    Invariant(
         "nothing_is_half_put_back",
         "no job is left in the middle of a restart",
         "SELECT id FROM job WHERE status = 'uninitialized'",
