@@ -301,6 +301,40 @@ def test_nodes_that_are_asked_for_are_noted(place):
     ]
 
 
+def test_what_the_start_leaves_running_is_there_for_the_jobs_also_after_a_runner_has_died(place):
+    jobs = [
+        {"name": "killer", "command": "test -e killed || { touch killed; kill -9 $PPID; sleep 60; }"},
+        {"name": "user", "command": 'kill -0 "$(cat server)"', "depends_on": ["killer"]},
+    ]
+    start = does("on_workflow_start", "setsid sleep 300 > /dev/null 2>&1 & echo $! > ../server")
+    place.write(workflow(start, jobs=jobs))
+    place.run()
+    assert len(place.events("runner_lost")) == 1
+    server = int(place.text("server"))
+    place.wait_until(lambda: server not in orphans.below(1), 5)
+
+
+def test_at_the_end_of_the_time_limit_an_action_is_left_to_the_next_run(place):
+    place.write(workflow(does("on_workflow_complete", "test -e ../again || { touch ../begun; sleep 60; }")))
+    answer = place.call("run", "w.yaml", "-j", "4", "--progress", "none", "--time-limit", "4s")
+    assert answer.code == 3, answer.err
+    assert (place.root / "begun").exists()
+    assert [one["state"] for one in listed(place)] == ["interrupted"]
+    (place.root / "again").touch()
+    place.run()
+    assert [one["state"] for one in listed(place)] == ["executed"]
+
+
+def test_a_deleted_workflow_takes_the_output_of_its_actions_along(place):
+    place.write(workflow(does("on_workflow_start", "echo said")))
+    place.run()
+    (log_file,) = (place.root / "torc_output" / "actions").iterdir()
+    assert log_file.read_text() == "said\n"
+    assert place.call("delete", "1", "--yes").code == 0
+    assert not log_file.exists()
+    assert place.rows("SELECT count(*) FROM action_run") == [(0,)]
+
+
 def test_actions_are_listed_with_how_far_they_are(place):
     place.write(workflow(says("on_jobs_complete", "x", job_name_regexes=["^part_"], jobs=["whole"])))
     place.call("create", "w.yaml")

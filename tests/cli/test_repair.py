@@ -47,11 +47,14 @@ def finish(path, *, failed=()):
     """Work on it to the end; every job completes, but those whose commands are lost."""
     with opening.open_existing(path) as db:
         assert invariants.violations(db, at_rest=True) == []
+        db.connection.execute("DELETE FROM action")  # nobody executes them here
         Worked(db, 1, now=1_800_000_000.0).to_the_end()
         assert invariants.violations(db, at_rest=True) == []
         rows = db.connection.execute("SELECT name, status FROM job WHERE status <> 'completed'").fetchall()
     assert rows == list(failed)
 
+
+ACTION = "VALUES (1, 1, 1, 'on_jobs_complete', 'run_commands', 0, '{}')"
 
 DAMAGES = {
     "counts_match_jobs": ("UPDATE job_count SET jobs = jobs + 5 WHERE status = 'ready'",),
@@ -81,6 +84,15 @@ DAMAGES = {
     "requirements, machines and runs that are not there": (
         "DELETE FROM resource_requirements", "DELETE FROM node", "DELETE FROM run",
         "INSERT INTO segment VALUES (77, 77, 'x')",
+    ),
+    "actions_have_jobs": (f"INSERT INTO action {ACTION}", "INSERT INTO action_job VALUES (1, 99), (2, 1)"),
+    "actions_have_live_actors": (
+        f"INSERT INTO action {ACTION}", "INSERT INTO action_job VALUES (1, 1)",
+        "INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES (1, 1, '', 1, 0)",
+    ),
+    "ended_run_has_no_open_action": (
+        f"INSERT INTO action {ACTION}", "INSERT INTO action_job VALUES (1, 1)", "UPDATE run SET ended_at = 1",
+        "INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES (1, 1, '', 1, 0)",
     ),
     "everything at once": (
         "DELETE FROM job_count", "UPDATE job SET blockers = 0, status = 'ready' WHERE status = 'blocked'",

@@ -12,9 +12,9 @@ from torc_local.store import actions
 def list_actions(option: Path | None, word: str | None, *, as_json: bool) -> int:
     """``actions list``."""
     with open_workflow(option, word) as (db, workflow):
-        rows = actions.listed(db, workflow.id, workflow.run_id)
+        rows, base = actions.listed(db, workflow.id, workflow.run_id), db.path.parent
     if as_json:
-        answer.items(map(action_item, rows))
+        answer.items(action_item(row, base) for row in rows)
     else:
         answer.lines(action_table(rows))
     return ExitCode.OK

@@ -10,7 +10,7 @@ from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.states import JobStatus
 from torc_local.process.recovery import recover_dead
 from torc_local.report.text import plural, printable
-from torc_local.store import opening, workflows
+from torc_local.store import actions, opening, workflows
 from torc_local.store.database import Database
 from torc_local.store.workflows import WorkflowRow
 
@@ -18,7 +18,7 @@ _SUFFIXES = (".out", ".err")
 
 
 def delete(option: Path | None, words: list[str], *, yes: bool, dry_run: bool, as_json: bool) -> int:
-    """Delete workflows, with the output of their jobs."""
+    """Delete workflows, with the output of their jobs and actions."""
     with opening.open_existing(place.database(option)) as db:
         chosen = _chosen(db, words)
         lost = [_what(db, workflow) for workflow in chosen]
@@ -30,10 +30,11 @@ def delete(option: Path | None, words: list[str], *, yes: bool, dry_run: bool, a
             return ExitCode.OK
         for workflow in chosen:
             recover_dead(db, workflow.id)
-            for path in keeping.delete(db, workflow.id):
-                for suffix in _SUFFIXES:
-                    with suppress(OSError):  # it may be gone, or not ours; nothing refers to it
-                        (db.path.parent / (path + suffix)).unlink()
+            files = actions.logs(db, workflow.id)
+            files += [path + suffix for path in keeping.delete(db, workflow.id) for suffix in _SUFFIXES]
+            for file in files:
+                with suppress(OSError):  # it may be gone, or not ours; nothing refers to it
+                    (db.path.parent / file).unlink()
             if not as_json:
                 answer.note(f"deleted workflow {workflow.id} ({printable(workflow.name)})")
     if as_json:

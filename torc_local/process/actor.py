@@ -97,10 +97,10 @@ class Actor:
         )
         for name in _OF_JOBS:
             self._environment.pop(name, None)
-        self._logs = setup.output_dir / "actions"
-        private.make_own_directory(self._logs)
-        self._shown = self._logs  # as the person named it; we work elsewhere
-        self._logs = self._logs.absolute()
+        self._shown = setup.output_dir / "actions"  # as the person named it; we work elsewhere
+        private.make_own_directory(self._shown)
+        self._logs = self._shown.resolve()
+        self._base = setup.db_path.resolve().parent
         os.chdir(setup.output_dir)
         self._watch = Watch()
         self._seen = -1  # data_version at the last look
@@ -162,11 +162,12 @@ class Actor:
     def _execute(self, action: ActionRow) -> None:
         commands = acting.commands(action)
         name = self._log_name(action)
-        shown = str(self._shown / name) if commands else None
-        claimed = self._told(lambda: acting.claim(self._db, self._me, action, at=clock.now(), log=shown))
+        log = self._logs / name
+        kept = str(log.relative_to(self._base) if log.is_relative_to(self._base) else log) if commands else None
+        claimed = self._told(lambda: acting.claim(self._db, self._me, action, at=clock.now(), log=kept))
         if not claimed or not commands:
             return
-        how = self._run(commands, self._logs / name, shown or "")
+        how = self._run(commands, log, str(self._shown / name))
         if how is None:
             self._told(lambda: acting.give_back(self._db, self._me, action, at=clock.now()))
         else:

@@ -30,6 +30,8 @@ class Guardian:
     def _end_strays(self, db: Database, workers: set[int]) -> None:
         """End what we were given by the kernel, except what jobs of runners that live have left behind."""
         alive = [row.id for row in self._of_this_node(db) if row.pid in workers]
+        # What an action of the start has left behind may be a server for the jobs: who executed it has ended since.
+        alive += runners.finished_actors(db, self._workflow_id, self._run_id, self._node_id)
         entries = {f"{spawn.RUNNER_VARIABLE}={meta.token(db)}.{number}".encode() for number in alive}
         orphans.end_strays(os.getpid(), workers, lambda environment: not entries.isdisjoint(environment.split(b"\0")))
 

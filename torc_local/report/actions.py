@@ -1,6 +1,7 @@
 """The list of a workflow's actions, as they stand in its newest run."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from torc_local.report.text import duration, iso, table
@@ -9,8 +10,11 @@ from torc_local.store.actions import ListRow
 _HEADS = ["NO", "TRIGGER", "TYPE", "STATE", "WAITS FOR", "STARTED (UTC)", "TIME", "CODE", "NODE", "REASON"]
 
 
-def action_item(row: ListRow) -> dict[str, Any]:
-    """A JSON item of ``actions list``. A persistent action of workers has one for each worker that has begun it."""
+def action_item(row: ListRow, base: Path) -> dict[str, Any]:
+    """A JSON item of ``actions list``. A persistent action of workers has one for each worker that has begun it.
+
+    ``base`` is the directory of the database.
+    """
     return {
         "id": row.id,
         "number": row.number,
@@ -28,7 +32,7 @@ def action_item(row: ListRow) -> dict[str, Any]:
         "runner_id": row.runner_id,
         "return_code": row.return_code,
         "reason": row.reason,
-        "log": row.log,
+        "log": None if row.log is None else str(base / row.log),
     }
 
 

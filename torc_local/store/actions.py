@@ -208,6 +208,18 @@ def free_of(db: Database, runner_id: int, *, at: float, reason: str, most_losses
     return _FREE_OF.rows(db, (runner_id, at, reason, most_losses))
 
 
+_LOGS = statement(
+    "action_logs",
+    "SELECT r.log FROM action a JOIN action_run r ON r.action_id = a.id WHERE a.workflow_id = ? AND r.log IS NOT NULL",
+    _Word._make,
+)
+
+
+def logs(db: Database, workflow_id: int) -> list[str]:
+    """Where the output of a workflow's actions is: relative to the database's directory, or absolute."""
+    return [row.word for row in _LOGS.rows(db, (workflow_id,))]
+
+
 _NUMBER = statement("action_number", "SELECT number FROM action WHERE id = ?", _Number._make, hot=True)
 
 

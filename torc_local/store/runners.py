@@ -254,6 +254,18 @@ def lost(db: Database, workflow_id: int, run_id: int, node_id: int) -> list[Lost
     return _LOST.rows(db, (workflow_id, run_id, node_id))
 
 
+_ACTORS = statement(
+    "runner_finished_actors",
+    "SELECT id FROM runner WHERE workflow_id = ? AND run_id = ? AND node_id = ? AND acts AND end_reason = 'finished'",
+    _Id._make,
+)
+
+
+def finished_actors(db: Database, workflow_id: int, run_id: int, node_id: int) -> list[int]:
+    """Those of one node that have executed all actions that they were to in a run."""
+    return [row.id for row in _ACTORS.rows(db, (workflow_id, run_id, node_id))]
+
+
 _SLOTS = statement(
     "runner_alive_slots",
     "SELECT coalesce(sum(slots), 0) FROM runner WHERE workflow_id = ? AND ended_at IS NULL AND NOT acts",

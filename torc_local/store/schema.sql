@@ -386,7 +386,7 @@ CREATE TABLE action_run (
     ended_at    REAL,
     return_code INTEGER,                                     -- of the last command; minus the signal; -128 lost
     reason      TEXT,                                        -- why it failed, in words
-    log         TEXT,                                        -- where its output is; NULL when it has none
+    log         TEXT,                                        -- its output: relative to the database's directory, or absolute
     PRIMARY KEY (action_id, run_id, worker),
     CONSTRAINT action_end_has_code CHECK ((ended_at IS NULL) = (return_code IS NULL))
 ) STRICT, WITHOUT ROWID;
