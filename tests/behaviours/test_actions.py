@@ -178,6 +178,18 @@ def test_after_everything_was_killed_the_next_run_executes_the_action_again(plac
     assert place.call("doctor").code == 0
 
 
+def test_when_only_the_supervisor_is_killed_its_action_is_left_to_the_next_run(place):
+    place.write(workflow(does("on_workflow_start", "test -e ../again || { echo $$ > ../begun; sleep 60; }")))
+    process = place.start("run", "w.yaml", "-j", "2", "--progress", "none")
+    place.wait_for("begun", filled=True)
+    process.kill()
+    process.communicate()
+    place.wait_until(lambda: [one["state"] for one in listed(place)] == ["interrupted"])
+    (place.root / "again").touch()
+    place.run()
+    assert [one["state"] for one in listed(place)] == ["executed"]
+
+
 def test_another_run_takes_over_the_action_of_one_that_was_killed(place):
     place.write(workflow(does("on_workflow_complete", "test -e ../again || { touch ../again ../begun; sleep 60; }",
                               f"echo complete >> {LOG}")))  # fmt: skip
@@ -267,6 +279,15 @@ def test_actions_run_again_in_the_next_run(place):
     assert sorted(log(place)) == sorted(["a_complete", "complete", "start"] * 2)
     place.run()
     assert len(log(place)) == 6, "nothing to do is no run"
+
+
+def test_actions_run_again_after_a_reset(place):
+    place.write(workflow(says("on_workflow_start", "start"), says("on_jobs_complete", "parts", jobs=["part_1"])))
+    place.run()
+    assert place.call("reset", "whole").code == 0
+    assert [one["state"] for one in listed(place)] == ["waiting", "waiting"]
+    place.run()
+    assert sorted(log(place)) == sorted(["part_1", "part_2", "part_3", *["start", "parts", "whole"] * 2])
 
 
 def test_a_workflow_with_a_job_in_doubt_is_not_complete(place):
