@@ -30,6 +30,19 @@ class Drawing(enum.StrEnum):
     JSON = "json"
 
 
+class Records(enum.StrEnum):
+    """What can be listed under Torc's names."""
+
+    RESOURCE_REQUIREMENTS = "resource-requirements"
+    FAILURE_HANDLERS = "failure-handlers"
+    EVENTS = "events"
+    FILES = "files"
+    COMPUTE_NODES = "compute-nodes"
+    JOB_JOB = "job-job"
+    JOB_FILE = "job-file"
+    JOB_USER_DATA = "job-user-data"
+
+
 class ProgressStyle(enum.StrEnum):
     """How ``run`` shows on standard error how far it is."""
 
@@ -983,6 +996,46 @@ def user_data_list_missing(
     from torc_local.cli.data import list_missing
 
     return list_missing(_db(context, database), target, as_json=_json(context, answer))
+
+
+@app.command("records", hidden=True)
+def records_(
+    context: typer.Context,
+    kind: Annotated[Records, typer.Argument(metavar="KIND")],
+    target: _Workflow = None,
+    limit: _Limit = None,
+    database: _Database = None,
+    answer: _Format = None,
+) -> int:
+    """List the parts of a workflow: what Torc's `events list`, `job-dependencies job-job` and the like mean."""
+    from torc_local.cli.records import list_records
+
+    return list_records(_db(context, database), kind.value, target, limit=limit, as_json=_json(context, answer))
+
+
+@app.command("record", hidden=True)
+def record_(
+    context: typer.Context,
+    kind: Annotated[Records, typer.Argument(metavar="KIND")],
+    which: Annotated[str, typer.Argument(metavar="NAME|ID")],
+    workflow: _OfWorkflow = None,
+    database: _Database = None,
+    answer: _Format = None,
+) -> int:
+    """Show one part of a workflow: what Torc's `files get` and the like mean."""
+    from torc_local.cli.records import get_record
+
+    return get_record(_db(context, database), kind.value, which, workflow, as_json=_json(context, answer))
+
+
+@app.command("is-complete", hidden=True)
+def is_complete_(
+    context: typer.Context, target: _Workflow = None, database: _Database = None, answer: _Format = None
+) -> int:
+    """Say whether nothing of a workflow is left to do, as Torc does: in words, not in the exit code."""
+    from torc_local.cli.records import is_complete
+
+    return is_complete(_db(context, database), target, as_json=_json(context, answer))
 
 
 @app.command("help")

@@ -78,6 +78,21 @@ class Metrics(NamedTuple):
     write_figures: str
 
 
+class EveryRow(NamedTuple):
+    """A runner with its machine, at work or not; columns as in schema.sql."""
+
+    id: int
+    run_id: int
+    hostname: str
+    pid: int
+    started_at: float
+    ended_at: float | None
+    end_reason: str | None
+    num_cpus: int
+    memory_bytes: int
+    num_gpus: int
+
+
 class Lost(NamedTuple):
     """The process of a runner that was declared dead."""
 
@@ -226,6 +241,19 @@ _ALIVE = statement(
 def alive(db: Database, workflow_id: int) -> list[RunnerRow]:
     """Runners of a workflow that have not ended as far as the database knows."""
     return _ALIVE.rows(db, (workflow_id,))
+
+
+_EVERY = statement(
+    "runner_every",
+    "SELECT u.id, u.run_id, n.hostname, u.pid, u.started_at, u.ended_at, u.end_reason, n.num_cpus, n.memory_bytes,"
+    " n.num_gpus FROM runner u JOIN node n ON n.id = u.node_id WHERE u.workflow_id = ? ORDER BY u.id",
+    EveryRow._make,
+)
+
+
+def every(db: Database, workflow_id: int) -> list[EveryRow]:
+    """All runners that have ever worked on a workflow."""
+    return _EVERY.rows(db, (workflow_id,))
 
 
 _OTHERS = statement(
