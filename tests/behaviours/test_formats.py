@@ -265,3 +265,25 @@ def test_a_dry_run_of_create_says_what_there_would_be(place):
         "scheduler_names": ["s"],
     }
     assert not place.exists()
+
+
+def test_init_writes_a_workflow_that_runs_and_replaces_nothing(place):
+    answer = place.call("init")
+    assert answer.code == 0
+    assert "torc-local run workflow.yaml" in place.text("workflow.yaml"), "the comment says how to run this file"
+    assert place.call("run", "workflow.yaml", "-j", "2", "--progress", "none").code == 0
+    again = place.call("init", "--example", "sweep")
+    assert again.code == 2
+    assert "workflow.yaml exists" in again.err
+    assert "diamond" in place.text("workflow.yaml")
+
+
+def test_init_knows_examples_and_formats(place):
+    for name in ("sweep", "files", "gpu", "handlers", "actions"):
+        assert place.call("init", f"{name}.kdl", "--example", name).code == 0
+        assert place.call("check", f"{name}.kdl").code == 0
+    unknown = place.call("init", "x.yaml", "--example", "sweap")
+    assert unknown.code == 2
+    assert "did you mean 'sweep'?" in unknown.err
+    assert place.call("init", "x").code == 2
+    assert not (place.root / "x").exists()

@@ -651,6 +651,21 @@ def graph(
 
 
 @app.command()
+def init(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="File to write.")] = "workflow.yaml",
+    example: Annotated[
+        str, typer.Option("--example", metavar="NAME", help="Which one: sweep, files, gpu, handlers, actions, ...")
+    ] = "diamond",
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
+) -> int:
+    """Write a workflow file to begin with."""
+    from torc_local.cli.starting import init as write_example
+
+    return write_example(file, example, force=force)
+
+
+@app.command()
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="Workflow file; - is standard input.")],
     written: Annotated[str, typer.Argument(metavar="OUT", help="File to write; - is standard output.")],

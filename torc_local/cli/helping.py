@@ -15,7 +15,7 @@ All commands and options: torc-local --help, torc-local COMMAND --help
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("run", "cancel")),
-    ("Build", ("create", "check", "convert", "schema", "plan", "graph", "add", "spawn", "export", "import")),
+    ("Build", ("init", "create", "check", "convert", "schema", "plan", "graph", "add", "spawn", "export", "import")),
     ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
     ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),
     ("Data", ("files", "user-data", "actions")),
