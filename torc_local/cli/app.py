@@ -72,7 +72,9 @@ app = typer.Typer(
 )
 _report = typer.Typer(rich_markup_mode=None, help="Figures of a run: scale.")
 app.add_typer(_report, name="report")
-_db_commands = typer.Typer(rich_markup_mode=None, help="Copy, check or shrink the database: snapshot, check, vacuum.")
+_db_commands = typer.Typer(
+    rich_markup_mode=None, help="Copy, check, shrink or share the database: snapshot, check, vacuum, share, unshare."
+)
 app.add_typer(_db_commands, name="db")
 _files = typer.Typer(rich_markup_mode=None, help="Files of a workflow: list, list-required-existing.")
 app.add_typer(_files, name="files")
@@ -160,6 +162,26 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _place(shared: bool | None) -> None:
+    """Let this process and its children take the file system for shared, or for local, whatever it looks like."""
+    if shared is not None:
+        import os
+
+        from torc_local.store import mounts
+
+        os.environ[mounts.VARIABLE] = (mounts.Use.SHARED if shared else mounts.Use.LOCAL).value
+
+
+_Shared = Annotated[
+    bool | None,
+    typer.Option(
+        "--shared/--local",
+        show_default=False,
+        help="Whether several machines have the file system mounted.  [default: found out]",
+    ),
+]
+
+
 @app.callback()
 def root(
     context: typer.Context,
@@ -170,10 +192,12 @@ def root(
         bool,
         typer.Option("-V", "--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
     ] = False,
+    shared: _Shared = None,
     standalone: Annotated[bool, typer.Option("-s", "--standalone", hidden=True)] = False,  # noqa: ARG001 - Torc's
     no_prompts: Annotated[bool, typer.Option("--no-prompts", hidden=True)] = False,  # noqa: ARG001 - Torc's
 ) -> None:
     """Options that are the same for every command."""
+    _place(shared)
     context.obj = Common(database, answer)
 
 
@@ -187,45 +211,56 @@ def _json(context: typer.Context, option: Format | None) -> bool:
     return (option or common.format) is Format.JSON
 
 
+_Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j",
+        "--jobs",
+        "--max-parallel-jobs",
+        "--num-parallel-processes",
+        min=1,
+        max=100_000,
+        metavar="N",
+        help="Run N jobs at once whatever they ask for.  [default: as many as cpus, memory and gpus allow]",
+    ),
+]
+_Runners = Annotated[
+    int | None,
+    typer.Option("--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: one per CPU]"),
+]
+_Cpus = Annotated[
+    int | None,
+    typer.Option("--cpus", "--num-cpus", min=1, max=_MOST, metavar="N", help="CPUs to use.  [default: all]"),
+]
+_Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use, such as 64g.")]
+_Gpus = Annotated[str | None, typer.Option("--gpus", "--num-gpus", metavar="N|LIST", help="GPUs to use: 2, or 0,1.")]
+_Progress = Annotated[ProgressStyle, typer.Option("--progress", help="How to show progress.")]
+_Grace = Annotated[
+    float, typer.Option("--grace", min=0, metavar="SECONDS", help="After Ctrl-C, time for running jobs to end.")
+]
+_TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time-limit", metavar="DURATION", help="Stop after so long, such as 2h; jobs must fit in."),
+]
+
+
 @app.command()
 def run(
     context: typer.Context,
     target: Annotated[
         str | None, typer.Argument(metavar="TARGET", help="Workflow file, id of a workflow, or a database.")
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            "--max-parallel-jobs",
-            "--num-parallel-processes",
-            min=1,
-            max=100_000,
-            metavar="N",
-            help="Run N jobs at once whatever they ask for.  [default: as many as cpus, memory and gpus allow]",
-        ),
-    ] = None,
-    runners: Annotated[
-        int | None,
-        typer.Option("--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: one per CPU]"),
-    ] = None,
-    cpus: Annotated[
-        int | None,
-        typer.Option("--cpus", "--num-cpus", min=1, max=_MOST, metavar="N", help="CPUs to use.  [default: all]"),
-    ] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use, such as 64g.")] = None,
+    jobs: _Jobs = None,
+    runners: _Runners = None,
+    cpus: _Cpus = None,
+    memory: _Memory = None,
     memory_gb: Annotated[float | None, typer.Option("--memory-gb", hidden=True)] = None,
-    gpus: Annotated[
-        str | None, typer.Option("--gpus", "--num-gpus", metavar="N|LIST", help="GPUs to use: 2, or 0,1.")
-    ] = None,
+    gpus: _Gpus = None,
     output_dir: _OutputDir = None,
     database: _Database = None,
     answer: _Format = None,
-    progress: Annotated[ProgressStyle, typer.Option("--progress", help="How to show progress.")] = ProgressStyle.AUTO,
-    grace: Annotated[
-        float, typer.Option("--grace", min=0, metavar="SECONDS", help="After Ctrl-C, time for running jobs to end.")
-    ] = 30.0,
+    progress: _Progress = ProgressStyle.AUTO,
+    grace: _Grace = 30.0,
     durability: Annotated[
         Durability,
         typer.Option("--durability", help="What a power loss may cost: the last seconds of records, or none of them."),
@@ -240,10 +275,7 @@ def run(
         typer.Option("--refresh/--no-refresh", help="Run completed jobs again whose files or user data have changed."),
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="Run although input files are missing.")] = False,
-    time_limit: Annotated[
-        str | None,
-        typer.Option("--time-limit", metavar="DURATION", help="Stop after so long, such as 2h; jobs must fit in."),
-    ] = None,
+    time_limit: _TimeLimit = None,
     limits: Annotated[
         bool,
         typer.Option("--limits/--no-limits", help="End jobs that use more memory or time than they ask for."),
@@ -281,7 +313,7 @@ def run(
                 jobs=jobs,
                 runners=runners,
                 batch=batch,
-                journal=journal or "wal",
+                journal=journal,
                 durability=durability,
                 turnstile=not no_turnstile,
                 progress=progress.value,
@@ -334,6 +366,56 @@ _ReturnCode = Annotated[
 _Regex = Annotated[str | None, typer.Option("--regex", metavar="REGEX", help="Only those in whose name it is found.")]
 _DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would happen.")]
 _Yes = Annotated[bool, typer.Option("-y", "--yes", "--no-prompts", help="Do not ask.")]
+
+
+@app.command()
+def join(
+    context: typer.Context,
+    target: _Workflow = None,
+    jobs: _Jobs = None,
+    runners: _Runners = None,
+    cpus: _Cpus = None,
+    memory: _Memory = None,
+    gpus: _Gpus = None,
+    output_dir: _OutputDir = None,
+    database: _Database = None,
+    answer: _Format = None,
+    progress: _Progress = ProgressStyle.AUTO,
+    grace: _Grace = 30.0,
+    time_limit: _TimeLimit = None,
+) -> int:
+    """Work on a workflow as one node of several; begin it when nobody has.
+
+    Nothing is put back: what did not succeed stays so. Exit code 0 when this node did its part, whatever became of the
+    workflow; ask for that with: torc-local status.
+    """
+    from torc_local.cli.running import Request, join_target
+
+    return join_target(
+        Request(
+            target=target,
+            jobs=jobs,
+            runners=runners,
+            cpus=cpus,
+            memory=memory,
+            memory_gb=None,
+            gpus=gpus,
+            output_dir=output_dir,
+            database=_db(context, database),
+            progress=progress.value,
+            grace_s=grace,
+            fresh=False,
+            retry_failed=False,
+            refresh=False,
+            turnstile=True,
+            durability=Durability.NORMAL,
+            force=False,
+            as_json=_json(context, answer),
+            time_limit=time_limit,
+            limit_memory=True,
+            limit_runtime=True,
+        )
+    )
 
 
 @app.command()
@@ -516,9 +598,11 @@ def create(
     return create_workflow(_db(context, database), output_dir, spec, as_json=_json(context, answer))
 
 
-_Cpus = Annotated[int | None, typer.Option("--cpus", min=1, max=_MOST, metavar="N", help="CPUs of each command.")]
-_Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory of each command, such as 2g.")]
-_Runtime = Annotated[
+_CpusEach = Annotated[int | None, typer.Option("--cpus", min=1, max=_MOST, metavar="N", help="CPUs of each command.")]
+_MemoryEach = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="Memory of each command, such as 2g.")
+]
+_RuntimeEach = Annotated[
     str | None, typer.Option("--runtime", metavar="DURATION", help="Run time of each command, such as PT10M.")
 ]
 
@@ -534,9 +618,9 @@ def add(
         Path | None,
         typer.Option("-C", "--commands", metavar="FILE", readable=False, help="One command per line instead."),
     ] = None,
-    cpus: _Cpus = None,
-    memory: _Memory = None,
-    runtime: _Runtime = None,
+    cpus: _CpusEach = None,
+    memory: _MemoryEach = None,
+    runtime: _RuntimeEach = None,
     database: _Database = None,
     answer: _Format = None,
     *,
@@ -560,9 +644,9 @@ def create_from_file(
     context: typer.Context,
     workflow: Annotated[int, typer.Argument(metavar="WORKFLOW_ID", min=0, max=_MOST)],
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False)],
-    cpus: _Cpus = 1,
-    memory: _Memory = None,
-    runtime: _Runtime = None,
+    cpus: _CpusEach = 1,
+    memory: _MemoryEach = None,
+    runtime: _RuntimeEach = None,
     database: _Database = None,
     answer: _Format = None,
 ) -> int:
@@ -876,7 +960,7 @@ def doctor(
 def db_(context: typer.Context) -> None:
     """Copy, check or shrink the database: snapshot, check, vacuum."""
     if context.invoked_subcommand is None:
-        raise InputError("do what with the database?", hint="torc-local db snapshot, db check or db vacuum")
+        raise InputError("do what with the database?", hint="torc-local db snapshot, check, vacuum, share or unshare")
 
 
 @_db_commands.command("snapshot")
@@ -905,6 +989,22 @@ def db_check(context: typer.Context, database: _Database = None, answer: _Format
     from torc_local.cli.database import check as check_database
 
     return check_database(_db(context, database), as_json=_json(context, answer))
+
+
+@_db_commands.command("share")
+def db_share(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
+    """Make the database fit for several machines that mount its file system; it becomes slower. Not while jobs run."""
+    from torc_local.cli.database import share
+
+    return share(_db(context, database), shared=True, as_json=_json(context, answer))
+
+
+@_db_commands.command("unshare")
+def db_unshare(context: typer.Context, database: _Database = None, answer: _Format = None) -> int:
+    """Make the database fast again, for one machine alone. Not while jobs run."""
+    from torc_local.cli.database import share
+
+    return share(_db(context, database), shared=False, as_json=_json(context, answer))
 
 
 @_db_commands.command("vacuum")

@@ -38,7 +38,7 @@ class Load(NamedTuple):
     slots: int | None = None  # None: one for each runner
     batch: int | None = None  # most jobs claimed at once by a slot; None: as many as it learns
     turnstile: bool = True
-    journal: str = opening.WAL
+    journal: str | None = None  # None: as the file system asks for
     durability: Durability = Durability.NORMAL
     size: int = SIZE
 
@@ -130,7 +130,7 @@ class Asked(NamedTuple):
     jobs: int | None
     runners: int | None
     batch: int | None
-    journal: str
+    journal: str | None
     durability: Durability
     turnstile: bool
     progress: str
@@ -145,7 +145,7 @@ def run_contention(asked: Asked) -> int:
             "--contention runs nothing, so it takes no workflow that is stored",
             hint="name a workflow file, or nothing for 20,004 jobs in four rounds",
         )
-    if asked.journal not in opening.JOURNALS:
+    if asked.journal not in (None, *opening.JOURNALS):
         raise InputError(f"--journal: '{asked.journal}' is not one of {', '.join(opening.JOURNALS)}")
     runners = asked.runners or asked.jobs or RUNNERS
     load = Load(

@@ -7,10 +7,10 @@ from pathlib import Path
 from torc_local.cli import answer, place
 from torc_local.cli.looking import dead_runners, finding_lines
 from torc_local.ground import clock
-from torc_local.ground.errors import ExitCode, StateError
+from torc_local.ground.errors import ExitCode, InputError, StateError
 from torc_local.report import health
 from torc_local.report.text import duration, plural, size
-from torc_local.store import opening
+from torc_local.store import meta, mounts, opening
 from torc_local.store import snapshot as copying
 from torc_local.store.database import log_of
 
@@ -51,6 +51,33 @@ def check(option: Path | None, *, as_json: bool) -> int:
     else:
         answer.lines(finding_lines(findings))
     return ExitCode.STATE if bad else ExitCode.OK
+
+
+def share(option: Path | None, *, shared: bool, as_json: bool) -> int:
+    """``db share`` and ``db unshare``."""
+    path = place.database(option)
+    if not shared and mounts.use_of(path) is mounts.Use.SHARED:
+        raise InputError(
+            f"{path} is on {mounts.mount_of(path.parent).kind}, which several machines may have mounted",
+            hint="say --local when only this machine will ever use it, or move it to a local disk",
+        )
+    with opening.open_alone(path) as db:
+        listed = health.open_runners(db)
+        alive = len(listed) - len(dead_runners(listed))
+        if alive:
+            raise StateError(
+                f"{plural(alive, 'runner')} {'is' if alive == 1 else 'are'} at work on this database: {path}",
+                hint="end all runs on it first, on every machine",
+            )
+        journal = opening.ROLLBACK if shared else opening.WAL
+        changed = meta.get(db).journal != journal
+        opening.share(db, journal)
+    if as_json:
+        answer.document({"database": str(path), "is_shared": shared, "changed": changed})
+    else:
+        now = "can be used by several machines" if shared else "is for one machine"
+        answer.lines([f"{path} {now}{'' if changed else ' already'}"])
+    return ExitCode.OK
 
 
 def vacuum(option: Path | None, *, as_json: bool) -> int:

@@ -14,7 +14,7 @@ All commands and options: torc-local --help, torc-local COMMAND --help
 """
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Run", ("run", "cancel")),
+    ("Run", ("run", "join", "cancel")),
     ("Build", ("init", "create", "check", "convert", "schema", "plan", "graph", "add", "spawn", "export", "import")),
     ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
     ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),
@@ -27,7 +27,8 @@ EPILOG = "Exit codes: torc-local help exit-codes"
 TOPICS = ("exit-codes", "env", "targets")
 
 _ENV = """\
-TORC_LOCAL_DB     the database when --db is not given (default: torc_output/torc.db)
+TORC_LOCAL_DB           the database when --db is not given (default: torc_output/torc.db)
+TORC_LOCAL_FILE_SYSTEM  shared or local, whatever the file system looks like (torc-local --shared, --local)
 """
 
 _TARGETS = """\

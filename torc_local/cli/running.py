@@ -43,6 +43,18 @@ class Request(NamedTuple):
     time_limit: str | None
 
 
+def join_target(request: Request) -> int:
+    """``join``: as ``run`` of a workflow that is there; the exit code is this node's, not the workflow's."""
+    found = place.target(request.target)
+    if found.spec is not None:
+        raise InputError(
+            f"{found.spec} is a workflow file; join works on a workflow that is there",
+            hint=f"torc-local run {found.spec}",
+        )
+    code = run_target(request)
+    return ExitCode.OK if code in (ExitCode.FAILED, ExitCode.INCOMPLETE) else code
+
+
 def run_target(request: Request) -> int:
     """Find or make the workflow, work on it until nothing is left, and say how it went."""
     memory_bytes = _memory(request.memory, request.memory_gb)

@@ -26,7 +26,7 @@ from torc_local.process.backlog import RETRY_S
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
 from torc_local.process.metrics import write_figures
 from torc_local.process.pause import Pause
-from torc_local.process.peers import Peers
+from torc_local.process.peers import Peers, lease_s
 from torc_local.process.recovery import recover, recover_others
 from torc_local.store import jobs, runners, unblocking, workflows
 from torc_local.store.database import DISK_ERRORS, Database
@@ -34,6 +34,9 @@ from torc_local.store.opening import translated
 
 #: While runners have enough to do, ended jobs may wait this long to be counted off in one batch.
 GATHER_S = 0.02
+
+#: The same where every look asks a file server.
+SHARED_GATHER_S = 0.2
 
 
 class Post(NamedTuple):
@@ -52,8 +55,8 @@ class Coordinator:
         self._say = say
         self._post = post
         self._inbox = Inbox((signal.SIGTERM, signal.SIGQUIT), ignored=NOT_FOR_WORKERS)
-        self._pause = Pause(longest_s=GATHER_S)
-        self._peers = Peers()
+        self._pause = Pause(longest_s=SHARED_GATHER_S if db.is_shared else GATHER_S)
+        self._peers = Peers(lease_s(is_shared=db.is_shared))
         self._epoch = 0
         self._said = ""  # last complaint about the disk
         self._cpu_s = 0.0  # of this process, as far as it is in the database

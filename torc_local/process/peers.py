@@ -10,8 +10,16 @@ WATCH_S = 2.0
 #: A peer whose beat has not changed for this long, by the clock of who watches it, is given up.
 LEASE_S = 60.0
 
+#: The same when several machines share the file: longer than an NFS server keeps the locks of one that is cut off.
+SHARED_LEASE_S = 180.0
+
 #: Between two looks no more than this counts as silence: who was stopped itself has seen nothing of the others.
 MOST_PER_LOOK_S = 5.0
+
+
+def lease_s(*, is_shared: bool) -> float:
+    """How long a peer may be silent (seconds)."""
+    return SHARED_LEASE_S if is_shared else LEASE_S
 
 
 class _Seen:
@@ -26,7 +34,8 @@ class _Seen:
 class Peers:
     """The beats that one process has seen of the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease: float = LEASE_S) -> None:
+        self._lease_s = lease
         self._seen: dict[tuple[str, int, int], _Seen] = {}
 
     def is_dead(self, peer: RunnerRow | LeaseRow, beat: int) -> bool:
@@ -46,4 +55,4 @@ class Peers:
             return False
         seen.silent_s += min(now - seen.looked, MOST_PER_LOOK_S)
         seen.looked = now
-        return seen.silent_s > LEASE_S and (peer.boot_id != machine.boot_id() or machine.is_halted(peer.pid))
+        return seen.silent_s > self._lease_s and (peer.boot_id != machine.boot_id() or machine.is_halted(peer.pid))

@@ -64,6 +64,9 @@ BEAT_S = 5.0
 #: How often a runner whose slots are all busy looks whether the workflow was canceled.
 LOOK_S = 0.5
 
+#: The longest pause between two looks for work where every look asks a file server.
+SHARED_LOOK_S = 0.5
+
 #: Between asking jobs to end (TERM) and ending them (KILL).
 INSIST_S = 5.0
 
@@ -110,7 +113,8 @@ class Runner:
         self._policy = BatchPolicy(setup.most_at_once)
         self._metrics = RunnerMetrics(db.stats)
         self._backlog = Backlog(setup.db_path, say)
-        self._pause = Pause()
+        self._pause = Pause(SHARED_LOOK_S) if db.is_shared else Pause()
+        self._lease_s = peers.lease_s(is_shared=db.is_shared)
         self._seen_version = -1  # data_version when there was nothing to claim
         self._counted_version = -1  # data_version when something was left to wait for
         self._turned = clock.monotonic()  # last transaction
@@ -326,7 +330,7 @@ class Runner:
         if idle_gpus:
             self._slots.gave_back(idle_gpus)
         self._turned = clock.monotonic()
-        self._slots.claims_hold_until = self._turned + peers.LEASE_S / 2
+        self._slots.claims_hold_until = self._turned + self._lease_s / 2
         waited_s = self._backlog.told()
         if wish.seen is not None:
             self._slots.seen = needs.Seen.nothing()

@@ -1,6 +1,5 @@
 """What ``doctor`` finds out: about SQLite, the file, its file system, and every promise the database makes."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -9,12 +8,9 @@ import apsw
 
 from torc_local.report import cures
 from torc_local.report.text import plural, size
-from torc_local.store import checking, invariants, meta, runners, workflows
+from torc_local.store import checking, invariants, meta, mounts, runners, workflows
 from torc_local.store.database import Database, log_of
 from torc_local.store.runners import RunnerRow
-
-#: File systems on which SQLite's write-ahead log needs all processes to be on one machine.
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "panfs"})
 
 _LITTLE_ROOM_BYTES = 1 << 30
 
@@ -33,18 +29,25 @@ class Finding(NamedTuple):
 
 def environment(path: Path) -> list[Finding]:
     """What can be said without opening the database."""
-    kind = file_system(path)
-    network = kind in _NETWORK or kind.startswith("fuse")
     free = shutil.disk_usage(path.parent).free
     return [
         Finding("sqlite", "ok", f"{apsw.sqlite_lib_version()} (apsw {apsw.apsw_version()})"),
-        Finding(
-            "file system",
-            "note" if network else "ok",
-            f"{kind}: a network file system; use this database from one machine only" if network else kind,
-        ),
+        _file_system(path),
         Finding("free space", "note" if free < _LITTLE_ROOM_BYTES else "ok", size(free)),
     ]
+
+
+def _file_system(path: Path) -> Finding:
+    mount = mounts.mount_of(path.parent)
+    if mount.use is mounts.Use.LOCAL:
+        return Finding("file system", "ok", mount.kind)
+    if mount.local_locks is not None:
+        option, cure = mount.local_locks
+        detail = f"{mount.kind} with {option}: its locks are known to this machine alone"
+        return Finding("file system", "bad", detail, f"{cure}, or keep the database elsewhere")
+    return Finding(
+        "file system", "note", f"{mount.kind}: several machines may use it, so the database is kept without a log"
+    )
 
 
 def database(db: Database) -> list[Finding]:
@@ -97,22 +100,3 @@ def promises(db: Database, *, at_rest: bool) -> list[Finding]:
         Finding(one.invariant, "bad", f"broken: {one.promise}; for example {one.example}", cures.of(one.invariant))
         for one in broken
     ]
-
-
-def file_system(path: Path) -> str:
-    """The type of the file system that ``path`` is on, as in /proc/self/mounts; ``unknown`` when that is not there."""
-    place = os.path.realpath(path.parent)
-    best, kind = "", "unknown"
-    try:
-        lines = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return kind
-    for line in lines:
-        _, mounted, this, *_ = line.split(" ")
-        # Blanks in paths are written as octal escapes (fstab(5)).
-        mounted = mounted.replace("\\040", " ")
-        inside = place == mounted or place.startswith(mounted.rstrip("/") + "/")
-        # The last line of equal length hides the ones before it.
-        if inside and len(mounted) >= len(best):
-            best, kind = mounted, this
-    return kind

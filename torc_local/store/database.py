@@ -26,6 +26,14 @@ DISK_ERRORS = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyEr
 #: How long a writer waits for the lock before it calls it trouble. Far longer than any transaction of ours.
 LOCK_PATIENCE_S = 60.0
 
+#: The same where a machine may die with the lock: an NFS server keeps it for the lease of the dead, 90 s by default.
+SHARED_PATIENCE_S = 180.0
+
+_WHO_SHARED = (
+    "a machine may have died holding the lock: torc-local status names those that were at work; over NFS 3 the lock is "
+    "free only when it has booted again"
+)
+
 _LONGEST_PAUSE_S = 0.02
 
 #: More statements than we have, so that each is prepared once in a process.
@@ -112,12 +120,13 @@ class Database:
     def __init__(self, path: Path, connection: apsw.Connection, *, writable: bool, turnstile: bool = True) -> None:
         self.path = path
         self.writable = writable
+        self.is_shared = False  # several machines may have it open, so that it has a rollback journal
         self.stats = WriteStats()
         self._connection: apsw.Connection | None = connection
         self._seen_commit_seq = 0
         self._pause = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._turnstile = Turnstile(path) if writable and turnstile else None
-        self._patience_s = LOCK_PATIENCE_S
+        self._hurry_s: float | None = None  # patience while it does not matter whether the lock comes
         self._wal_pages = 0  # in the write-ahead log after our last commit
         self._checkpoint_after = 0.0  # on the clock of perf_counter
         #: Called now and then while we wait for a lock; it must not use this database.
@@ -179,12 +188,17 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def patience_s(self) -> float:
+        """How long a lock is waited for (seconds)."""
+        return SHARED_PATIENCE_S if self.is_shared else LOCK_PATIENCE_S
+
     def _wait_for_lock(self, tries: int) -> bool:
         # SQLite's own handler has no jitter and steps up to 100 ms: runners that collided once collide again.
         self.stats.retries += 1
         if tries == 0:
             self._waiting_since = clock.monotonic()
-        elif clock.monotonic() - self._waiting_since > self._patience_s:
+        elif clock.monotonic() - self._waiting_since > (self._hurry_s or self.patience_s):
             return False
         if tries and self.while_waiting is not None:
             self.while_waiting()
@@ -214,11 +228,11 @@ class Database:
             return
         passive = queued or self._wal_pages < _FAR_TOO_MANY_PAGES
         mode = apsw.SQLITE_CHECKPOINT_PASSIVE if passive else apsw.SQLITE_CHECKPOINT_FULL
-        self._patience_s = _CHECKPOINT_PATIENCE_S
+        self._hurry_s = _CHECKPOINT_PATIENCE_S
         # What goes wrong here costs nothing: the log keeps what was not copied, and others are doing it when busy.
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=mode)
-        self._patience_s = LOCK_PATIENCE_S
+        self._hurry_s = None
         ended = time.perf_counter()
         self._checkpoint_after = ended + _CHECKPOINT_AGAIN_S
         self.stats.checkpoints.add(ended - began)
@@ -267,8 +281,10 @@ class _Write:
             if isinstance(error, apsw.BusyError):
                 db.stats.errors += 1
                 raise StateError(
-                    f"the database stayed locked for {LOCK_PATIENCE_S:.0f} s: {db.path}",
-                    hint="another program holds it; see who with: fuser " + str(db.path),
+                    f"the database stayed locked for {db.patience_s:.0f} s: {db.path}",
+                    hint=_WHO_SHARED
+                    if db.is_shared
+                    else "another program holds it; see who with: fuser " + str(db.path),
                 ) from error
             raise
         self._began = time.perf_counter()

@@ -17,7 +17,7 @@ from torc_local.ground import clock, private
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import StateError
 from torc_local.ground.states import MOVES
-from torc_local.store import meta, migrations
+from torc_local.store import meta, migrations, mounts
 from torc_local.store.database import STATEMENT_CACHE, WAL_BYTES, Database, log_of
 
 #: "torc" in ASCII: lets ``file`` and us tell our databases from other programs'.
@@ -30,7 +30,13 @@ _ALONE_PATIENCE_MS = 1000
 _HEADER_BYTES = 100  # of every SQLite file
 
 WAL = "wal"
-JOURNALS = (WAL, "delete")
+ROLLBACK = "delete"
+JOURNALS = (WAL, ROLLBACK)
+
+_FORMATS = slice(18, 20)  # of the header: 2, 2 when the file needs its write-ahead log (SQLite's file format)
+
+# Descriptors on databases of shared file systems, by path. They are never closed: that would drop SQLite's locks.
+_looked_at: dict[str, int] = {}
 
 
 def schema() -> str:
@@ -41,12 +47,12 @@ def schema() -> str:
 
 
 def open_or_create(
-    path: Path, *, turnstile: bool = True, journal: str = WAL, durability: Durability = Durability.NORMAL
+    path: Path, *, turnstile: bool = True, journal: str | None = None, durability: Durability = Durability.NORMAL
 ) -> Database:
     """Open for writing; make the file and its directory first when they are missing.
 
-    ``journal`` is one of JOURNALS, and is for a new file: one that exists keeps its own. Raises StateError when the
-    place cannot be written or the file is not a database of ours.
+    ``journal`` is one of JOURNALS, by default what its file system asks for; one that exists keeps its own.
+    Raises StateError when the place cannot be written or the file is not a database of ours.
     """
     private.refuse_trap(path)
     if not path.exists():
@@ -76,16 +82,17 @@ def open_existing(
     *,
     create: bool = False,
     turnstile: bool = True,
-    journal: str = WAL,
+    journal: str | None = None,
     durability: Durability = Durability.NORMAL,
 ) -> Database:
     """Open for writing a database that exists; ``create`` fills an empty file."""
     _check_file(path)
+    _check_mount(path)
     if not os.access(path, os.W_OK):
         raise StateError(f"the database cannot be written: {path}", hint="check its owner and permissions (ls -l)")
     db = Database(path, _connect(path, apsw.SQLITE_OPEN_READWRITE), writable=True, turnstile=turnstile)
     try:
-        _check_version(db, journal if create else None)
+        _check_version(db, (journal or journal_for(path)) if create else None)
         _settings(db, durability)
     except BaseException as error:
         db.close()
@@ -133,6 +140,7 @@ def open_alone(path: Path) -> Database:
 def open_read_only(path: Path) -> Database:
     """Open for looking. Works on a file or directory that we cannot write."""
     _check_file(path)
+    _check_mount(path)
     try:
         db = Database(path, _connect(path, apsw.SQLITE_OPEN_READONLY), writable=False)
         version = _identify(db)
@@ -158,7 +166,26 @@ def open_read_only(path: Path) -> Database:
             f"the database is of an older version ({version}, this program reads {migrations.NEWEST}): {path}",
             hint="any command that writes, such as torc-local run, brings it up to date",
         )
+    db.is_shared = meta.get(db).journal != WAL
     return db
+
+
+def journal_for(path: Path) -> str:
+    """The journal of a new database at this place: the write-ahead log where only one machine can have it open."""
+    return WAL if mounts.use_of(path) is mounts.Use.LOCAL else ROLLBACK
+
+
+def share(db: Database, journal: str) -> None:
+    """Change the journal of a database that ``open_alone`` has opened.
+
+    Crash: the wish is recorded first. A kill before the file follows leaves a file that the next writer changes, or, on
+    a shared file system, refuses with the advice to share it again.
+    """
+    with db.write("share"):
+        db.connection.execute("UPDATE meta SET journal = ?", (journal,))
+    mode = _set_journal(db.connection, journal)
+    if mode != journal:
+        raise StateError(f"SQLite refuses journal mode {journal} for {db.path} (it uses {mode})")
 
 
 def _roll_back(path: Path) -> None:
@@ -207,6 +234,43 @@ def _check_file(path: Path) -> None:
         )
 
 
+def _check_mount(path: Path) -> None:
+    """Raise StateError where several machines could have the file open, and locks or the journal do not allow that."""
+    if mounts.use_of(path) is mounts.Use.LOCAL:
+        return
+    mount = mounts.mount_of(path.parent)
+    if mount.local_locks is not None:
+        option, cure = mount.local_locks
+        raise StateError(
+            f"locks are not shared by the machines that mount this {mount.kind} file system (option {option}): {path}",
+            hint=f"{cure}; or, when only this machine will ever use the database, say --local",
+        )
+    if _needs_log(path):
+        raise StateError(
+            f"the database keeps a write-ahead log, which only one machine can use, and this is {_shared_place(mount)}"
+            f": {path}",
+            hint=f"end all runs on it, then: torc-local --db {path} db share; or say --local when only this machine "
+            "will ever use it",
+        )
+
+
+def _shared_place(mount: mounts.Mount) -> str:
+    if mount.use is mounts.Use.LOCAL:
+        return "said to be a shared file system"
+    return f"{mount.kind}, which several may have mounted"
+
+
+def _needs_log(path: Path) -> bool:
+    """What the header says, read without SQLite: opening such a file would make its log and index."""
+    key = os.path.realpath(path)
+    try:
+        if key not in _looked_at:
+            _looked_at[key] = os.open(key, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return os.pread(_looked_at[key], _HEADER_BYTES, 0)[_FORMATS] == b"\2\2"
+    except OSError:
+        return False
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -217,6 +281,7 @@ def _size(path: Path) -> int:
 def _settings(db: Database, durability: Durability) -> None:
     connection = db.connection
     wanted = meta.get(db).journal
+    db.is_shared = wanted != WAL
     mode = _set_journal(connection, wanted)
     if mode != wanted:
         raise StateError(f"SQLite refuses journal mode {wanted} for {db.path} (it uses {mode})")
