@@ -52,6 +52,15 @@ def test_without_a_suffix_formats_are_tried_in_turn(place, text):
     assert answer.json["summary"]["job_names"] == ["part_1", "part_2", "part_3", "all"]
 
 
+def test_run_takes_a_file_of_any_name_or_the_id_of_a_workflow(place):
+    place.write(YAML, "workflow")
+    assert place.call("run", "workflow", "-j", "2", "--progress", "none").code == 0
+    assert place.text("all.txt") == "1\n2\n3\n"
+    assert place.call("run", "1", "-j", "2", "--progress", "none").code == 0
+    for word in ("no-such-file", "7"):
+        assert place.call("run", word).code == 2
+
+
 def test_a_workflow_from_standard_input_runs_and_the_same_text_goes_on_with_it(place):
     text = YAML.replace("sort out.txt > all.txt", "test -e now && sort out.txt > all.txt")
     first = place.call("run", "-", "-j", "2", "--progress", "none", input=text)

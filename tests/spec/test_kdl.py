@@ -264,6 +264,7 @@ def test_data_is_json_in_a_text_or_a_plain_value():
         ("name=w", 1, 5, "'=' is not expected here"),
         ('name "w"\njob "a" {\n  command 1x\n}', 3, 3, "this is not valid KDL: error parsing property or argument"),
         ('use_pending_failed #true\njob "a" {\n supports_termination true\n}', 3, 23, "this is KDL 1"),
+        ("name w\njob a {\n command true\n}", 3, 10, "this is KDL 1"),
         ("a {" * 70 + "}" * 70, 0, 0, "nested more than 64 levels deep"),
     ],
 )

@@ -1,5 +1,6 @@
 """KDL (1 and 2) as a list of nodes, read by ckdl (extra ``kdl``); on demand with the place of everything."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ _Loose = Any  # nodes and values of ckdl, which has no type hints
 _Offsets = tuple[int, int]
 
 _NOWHERE: _Offsets = (0, 0)
+_BARE = re.compile(r"[A-Za-z_][\w.-]*")
 _OLD_WORDS = frozenset({"true", "false", "null"})
 
 
@@ -123,7 +125,8 @@ def _syntax(text: str, error: Exception, parse: Callable[[str], object]) -> Unre
     while found := next((node for node in nodes if not _reads(text[node.name[0] : node.end], parse)), None):
         bad, nodes = found, found.children
     if (old := _old_word(text, all_nodes)) is not None:
-        hint = f"KDL 2 writes #{text[old[0] : old[1]]}"
+        word = text[slice(*old)]
+        hint = f'KDL 2 writes #{word}, and "{word}" for text'
         return Unreadable("this is KDL 1, and other things in the document are KDL 2", hint, *old)
     what = str(error)
     message = f"this is not valid KDL: {what[:1].lower()}{what[1:]}"
@@ -141,7 +144,8 @@ def _old_word(text: str, nodes: list[Placed]) -> _Offsets | None:
         spans += (span for node in nodes for span in (*node.args, *(value for _, value in node.properties)))
         nodes = [child for node in nodes for child in node.children]
     words = [(span, text[span[0] : span[1]]) for span in sorted(spans)]
-    if not any(word.startswith("#") for _, word in words):
+    # Text without quotes is KDL 2, too.
+    if not any(word.startswith("#") or (_BARE.fullmatch(word) and word not in _OLD_WORDS) for _, word in words):
         return None
     return next((span for span, word in words if word in _OLD_WORDS), None)
 
