@@ -36,7 +36,7 @@ def healthy(place):
 
 def test_jobs_are_added_to_a_workflow_that_runs_and_its_runners_take_them(place):
     place.write({"name": "w", "jobs": [job("first", WAIT)]})
-    process = place.start("run", "w.yaml", "-j", "2", "--progress", "none")
+    process = place.start("run", "w.yaml", "-j", "2", "--progress", "json")
     place.wait_until(lambda: place.exists() and place.states().get("first") == "running")
     answer = add(place, [job("now", "touch now"), job("then", "touch then", "first")])
     assert "the run that is at work takes them" in answer.err
@@ -44,7 +44,7 @@ def test_jobs_are_added_to_a_workflow_that_runs_and_its_runners_take_them(place)
     assert not (place.root / "then").exists()
     (place.root / "go").touch()
     assert process.wait(60) == 0
-    assert "3 of 3" in process.communicate()[1]
+    assert json.loads(process.communicate()[1].splitlines()[-1])["total_jobs"] == 3
     assert place.states() == {"first": "completed", "now": "completed", "then": "completed"}
     assert healthy(place) is True
 
@@ -140,6 +140,7 @@ def test_failure_handlers_that_are_added_are_followed(place):
     )
     place.run()
     assert place.text("tried") == "\n\n"
+    assert [place.call("job", name, "-f", "json").json["origin"] for name in ("a", "b")] == [None, "add"]
 
 
 def test_json_lines_on_standard_input(place):

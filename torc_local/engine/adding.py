@@ -283,7 +283,8 @@ class _Births:
         self._plan = plan
         self._count = len(there.job_ids)
         self._first_gate = first_gate
-        asked = {m for job in spec.jobs for index in job.waits_for for m in spec.sets[index] if m < self._count}
+        used = {index for job in spec.jobs for index in job.waits_for}
+        asked = {member for index in used for member in spec.sets[index] if member < self._count}
         ids = {there.job_ids[member]: member for member in asked}
         self._standing = {ids[row.id]: row for row in adding.standing(db, there.workflow_id, sorted(ids))}
         if len(self._standing) < len(asked):

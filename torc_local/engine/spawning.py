@@ -93,7 +93,8 @@ def with_lineage(spec: Spec, caller: int, lineage: str) -> Spec:
     jobs = tuple(job._replace(waits_for=(*job.waits_for, first), options=job.options + 1) for job in spec.jobs)
     named = [option._replace(env=_with(option.env, lineage)) for option in spec.options]
     # Index 0 means none at all, and these all have the variable.
-    by_itself = sum(all(caller not in spec.sets[index] for index in job.waits_for) for job in spec.jobs)
+    named_it = [caller in members for members in spec.sets]
+    by_itself = sum(not any(named_it[index] for index in job.waits_for) for job in spec.jobs)
     return spec._replace(
         jobs=jobs,
         sets=sets,

@@ -159,6 +159,7 @@ def job_document(db: Database, job_id: int) -> dict[str, Any]:
         "attempt_id": job.attempt_id,
         "priority": job.priority,
         "cancel_on_blocking_job_failure": bool(job.cancel_on_blocking_job_failure),
+        "origin": job.origin,
         "resource_requirements": {
             "name": job.resource_requirements,
             "num_cpus": job.num_cpus,
@@ -185,6 +186,8 @@ def job_screen(db: Database, job_id: int) -> list[str]:
         ("asks for", _asks(job)),
         ("priority", str(job.priority)),
     ]
+    if job.origin is not None:
+        rows.append(("came later", "spawned by a job" if job.origin == "spawn" else "added"))
     kept = output.in_words(stdio_of_job(db, job.workflow_id, job.options_id))
     if kept is not None:
         rows.append(("output", kept))

@@ -35,6 +35,7 @@ class JobDetails(NamedTuple):
     losses: int
     cancel_on_blocking_job_failure: int
     options_id: int | None
+    origin: str | None
     resource_requirements: str
     num_cpus: int
     num_gpus: int
@@ -241,8 +242,8 @@ def names_like(db: Database, name: str, limit: int = 2000) -> list[str]:
 _DETAILS = statement(
     "read_job",
     "SELECT j.id, j.workflow_id, j.name, j.command, j.status, j.priority, j.attempt_id, j.blockers, j.losses,"
-    " j.cancel_on_blocking_job_failure, j.options_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes,"
-    " r.memory_bytes, r.runtime_s"
+    " j.cancel_on_blocking_job_failure, j.options_id, j.origin, r.name, r.num_cpus, r.num_gpus,"
+    " r.num_nodes, r.memory_bytes, r.runtime_s"
     " FROM job j JOIN resource_requirements r ON r.id = j.resource_requirements_id WHERE j.id = ?",
     JobDetails._make,
     hot=True,
