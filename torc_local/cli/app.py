@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from torc_local.cli import absent
 from torc_local.cli.helping import EPILOG
 from torc_local.cli.words import Commands, did_you_mean
 from torc_local.ground.durability import Durability
@@ -146,9 +147,11 @@ def _in_our_words(error: Any) -> InputError:  # noqa: ANN401 - click's types dif
     option = getattr(error, "option_name", None)
     hint = None
     if type(error).__name__ == "NoSuchOption" and context is not None and option is not None:
+        if option in absent.OPTIONS:
+            hint = "there is no server here: leave it out; --db names the database"
         known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("-")]
         message = f"{context.command_path} has no option '{option}'"
-        hint = did_you_mean(option, [*known, "--help"])
+        hint = hint or did_you_mean(option, [*known, "--help"])
     if hint is None and context is not None:
         hint = f"{context.command_path} --help"
     return InputError(message[:1].lower() + message[1:], hint=hint)

@@ -5,6 +5,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from torc_local.cli.absent import reason
 from torc_local.cli.helping import SECTIONS
 from torc_local.ground.errors import InputError
 
@@ -58,6 +59,9 @@ class Commands(TyperGroup):
         native = ALIASES.get((args[0], args[1])) if len(args) > 1 else None
         if native is not None:
             args = [*native, *args[2:]]
+        why = reason(args)
+        if why is not None:
+            raise InputError(f"torc-local has no '{' '.join(args[:2])}': {why[0]}", hint=why[1])
         if args[0] not in self.commands:
             raise _unknown(args, list(self.commands))
         return super().resolve_command(ctx, args)
