@@ -225,6 +225,12 @@ def test_what_the_jobs_of_a_killed_runner_left_is_removed_later(place):
     assert not list((place.root / "torc_output" / "stdio").glob("*.error"))
 
 
+def test_a_job_starts_where_run_was_called(place):
+    place.write({"name": "w", "jobs": [job("a", "pwd -P")]})
+    place.run("-o", "elsewhere")
+    assert logs(place, "a")[0] == f"{place.root.resolve()}\n"
+
+
 CHECKPOINT = "trap 'echo asked >> log; exit 9' TERM; touch $TORC_JOB_NAME; while :; do sleep 0.02; done"
 PLAIN = "trap 'echo never >> log' TERM; touch $TORC_JOB_NAME; test -e again || while :; do sleep 0.02; done"
 
