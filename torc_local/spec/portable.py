@@ -146,7 +146,8 @@ def _workflow_file(tree: object, problems: Problems, moved: _Elsewhere) -> dict[
         for index, one in enumerate(sections["workflow_actions"])
     ]
     wanted = {one["scheduler"] for one in made["actions"] if isinstance(one.get("scheduler"), str)}
-    made["slurm_schedulers"] = [{"name": name} for name in sorted(wanted)]
+    # For actions that name them; what they say beyond their names has no effect here.
+    made["slurm_schedulers"] = [{"name": name, "account": "-"} for name in sorted(wanted)]
     return made
 
 
