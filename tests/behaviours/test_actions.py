@@ -126,6 +126,8 @@ def test_an_action_that_fails_is_reported_and_changes_nothing(place):
     assert "never" not in log(place)
     (one,) = listed(place)
     assert (one["state"], one["return_code"], one["executed"]) == ("failed", 7, True)
+    assert "actions  1 of 1 executed, 1 of these failed" in place.call("status").out
+    assert "actions list 1" in place.call("status").out
     assert (place.root / one["log"]).read_text() == "said\nwrong\n"
     assert len(place.events("action_failed")) == 1
 
@@ -212,6 +214,7 @@ def test_a_stop_while_an_action_runs_leaves_it_to_the_next_run(place):
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert [one["state"] for one in listed(place)] == ["interrupted"]
+    assert place.call("status").out.rstrip().endswith("run 1"), "all jobs have completed, and something is left"
     (place.root / "again").touch()
     place.run()
     assert log(place).count("complete") == 1

@@ -191,7 +191,8 @@ class Actor:
                 now = clock.monotonic()
                 if since is None:
                     since = now
-                    self._say(str(translated(error, self._setup.db_path)))
+                    known = translated(error, self._setup.db_path)
+                    self._say(f"{known}\n  actions wait until it works again")
                 patience_s = INSIST_S if self._stopping else backlog.PATIENCE_S
                 hopeless = self._stopping or self._at_end or self._stage is Stage.START
                 if hopeless and now - since > patience_s:

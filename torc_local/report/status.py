@@ -6,7 +6,8 @@ from torc_local.ground import clock
 from torc_local.ground.reasons import first_line
 from torc_local.ground.states import JobStatus, all_succeeded, unfinished_jobs
 from torc_local.report.text import duration, iso, local, printable, shortened
-from torc_local.store import reading, runners, workflows
+from torc_local.store import actions, reading, runners, workflows
+from torc_local.store.actions import Summary
 from torc_local.store.database import Database
 from torc_local.store.reading import FailureRow
 from torc_local.store.runners import RunnerRow
@@ -24,6 +25,7 @@ class Status(NamedTuple):
     counts: dict[str, int]  # every state is named
     runners: list[RunnerRow]
     failures: list[FailureRow]
+    actions: Summary
     at: float
 
     @property
@@ -55,6 +57,7 @@ def gather(db: Database, workflow: WorkflowRow) -> Status:
             counts=counts,
             runners=runners.alive(db, workflow.id),
             failures=reading.failures(db, workflow.id),
+            actions=actions.summary(db, workflow.id, workflow.run_id),
             at=clock.now(),
         )
 
@@ -79,6 +82,7 @@ def document(status: Status) -> dict[str, Any]:
         "ended_at": None if run is None or run.ended_at is None else iso(run.ended_at),
         "open_runners": sum(1 for runner in status.runners if not runner.acts),
         "failures": [failure._asdict() for failure in status.failures],
+        "actions": status.actions._asdict(),
     }
 
 
@@ -90,6 +94,7 @@ def screen(status: Status, *, dead: set[int], command: str) -> list[str]:
         "  " + "   ".join(f"{name} {jobs:,}" for name, jobs in _shown(status.counts)),
     ]
     lines += failure_lines(status.failures, indent="  ")
+    lines += _action_lines(status.actions)
     lines += _runner_lines(status, dead)
     lines.append("  next     " + _next(status, dead, command))
     return lines
@@ -139,6 +144,13 @@ def _condition(status: Status, dead: set[int]) -> str:
     return "canceled" if status.workflow.is_canceled else "stopped: nobody works on it"
 
 
+def _action_lines(found: Summary) -> list[str]:
+    if not found.total:
+        return []
+    failed = f", {found.failed} of these failed" if found.failed else ""
+    return ["", f"  actions  {found.executed} of {found.total} executed{failed}"]
+
+
 def _runner_lines(status: Status, dead: set[int]) -> list[str]:
     by_node: dict[str, list[RunnerRow]] = {}
     for runner in status.runners:
@@ -164,11 +176,13 @@ def _next(status: Status, dead: set[int], command: str) -> str:
     bad = any(status.counts[s] for s in (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED))
     working = any(runner.id not in dead for runner in status.runners)
     steps = []
+    if status.actions.failed:
+        steps.append(f"{command} actions list {number}")
     if bad:
         steps.append(f"{command} jobs {number} --failed")
     if working:
         steps.append(f"{command} jobs {number} -s running")
-    elif not all_succeeded(status.counts):
+    elif not all_succeeded(status.counts) or (status.run is not None and status.run.ended_at is None):
         steps.append(f"{command} run {number}")
     else:
         steps.append(f"{command} results {number}")

@@ -38,6 +38,14 @@ class Freed(NamedTuple):
     ended_at: float | None
 
 
+class Summary(NamedTuple):
+    """How many actions a workflow has, and how many of them were executed in a run; failed ones are executed, too."""
+
+    total: int
+    executed: int
+    failed: int
+
+
 class ListRow(NamedTuple):
     """An action for a list, with how it was executed in one run."""
 
@@ -226,6 +234,20 @@ _NUMBER = statement("action_number", "SELECT number FROM action WHERE id = ?", _
 def number(db: Database, action_id: int) -> int:
     """The place of an action in the file, from 1."""
     return _NUMBER.one(db, (action_id,)).number
+
+
+_SUMMARY = statement(
+    "action_summary",
+    "SELECT count(DISTINCT a.id), count(DISTINCT CASE WHEN r.ended_at IS NOT NULL THEN a.id END),"
+    " count(DISTINCT CASE WHEN r.reason IS NOT NULL THEN a.id END)"
+    " FROM action a LEFT JOIN action_run r ON r.action_id = a.id AND r.run_id = ?2 WHERE a.workflow_id = ?1",
+    Summary._make,
+)
+
+
+def summary(db: Database, workflow_id: int, run_id: int) -> Summary:
+    """How far the actions of a workflow are in a run."""
+    return _SUMMARY.one(db, (workflow_id, run_id))
 
 
 _LIST = statement(
