@@ -193,6 +193,16 @@ def test_a_request_for_nodes_is_over_when_it_is_claimed(crew):
     assert acting.commands(due) == []
 
 
+def test_a_workflow_to_which_jobs_were_added_is_not_complete(crew):
+    them = crew(acts("on_workflow_complete"))
+    me = them.join()
+    them.stage.run_all()
+    due = them.later(me).due
+    for change, claimed in (("+ 1", False), ("- 1", True)):
+        them.db.connection.execute(f"UPDATE job_count SET jobs = jobs {change} WHERE status = 'ready'")
+        assert them.claim(me, due) == claimed
+
+
 def test_nothing_is_claimed_of_a_canceled_workflow(crew):
     them = crew(acts("on_workflow_start"))
     me = them.join()

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from torc_local.engine.turn import Fenced
-from torc_local.ground.states import JobStatus
+from torc_local.ground.states import JobStatus, unfinished_jobs
 from torc_local.store import actions, events, jobs, runners, workflows
 from torc_local.store.actions import ANY, ActionRow, Executed
 from torc_local.store.database import Database
@@ -120,7 +120,7 @@ def keep_open(db: Database, workflow_id: int, run_id: int) -> bool:
 
 
 def claim(db: Database, me: Me, action: ActionRow, *, at: float, log: str | None) -> bool:
-    """Take an action that is due; False when others were faster, or when the workflow was canceled meanwhile.
+    """Take an action that is due; False when it is not any more: others were faster, or the workflow was canceled.
 
     One that asks for nodes is over with that: there is nobody to ask, so it is noted for people.
 
@@ -133,6 +133,8 @@ def claim(db: Database, me: Me, action: ActionRow, *, at: float, log: str | None
         standing = jobs.standing(db, me.workflow_id)
         if standing.is_canceled or standing.run_id != me.run_id:
             return False
+        if action.trigger_type == ON_WORKFLOW_COMPLETE and unfinished_jobs(workflows.counts(db, me.workflow_id)):
+            return False  # somebody has added jobs meanwhile
         taken = actions.claim(db, action.id, me.run_id, action.worker, runner_id=me.runner_id, at=at, log=log)
         if taken and action.action_type == SCHEDULE_NODES:
             actions.end(db, action.id, me.run_id, action.worker, runner_id=me.runner_id, how=Executed(0, None, at))
