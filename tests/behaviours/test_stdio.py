@@ -227,7 +227,7 @@ def test_what_the_jobs_of_a_killed_runner_left_is_removed_later(place):
 
 def test_a_job_starts_where_run_was_called(place):
     place.write({"name": "w", "jobs": [job("a", "pwd -P")]})
-    place.run("-o", "elsewhere")
+    place.run()
     assert logs(place, "a")[0] == f"{place.root.resolve()}\n"
 
 
@@ -267,6 +267,22 @@ def test_a_job_that_ends_well_after_it_was_asked_has_completed(place):
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=60)
     assert place.states()["a"] == "completed"
+
+
+def test_a_job_that_ends_well_without_its_output_runs_again(place):
+    """It wrote a checkpoint and ended with 0: it was stopped, and has not failed."""
+    command = "test -e again && touch f && exit; trap 'exit 0' TERM; touch there; while :; do sleep 0.02; done"
+    files = {"files": [{"name": "f", "path": "f"}]}
+    place.write({"name": "w", **files, "jobs": [job("a", command, supports_termination=True, output_files=["f"])]})
+    run = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
+    place.wait_for("there")
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 143
+    run.communicate()
+    assert place.states() == {"a": "ready"}
+    (place.root / "again").touch()
+    place.run()
+    assert [row["status"] for row in place.results()] == ["terminated", "completed"]
 
 
 def test_what_a_shell_that_died_had_started_has_its_time(place):

@@ -29,12 +29,15 @@ TOPICS = ("exit-codes", "env", "targets")
 _ENV = """\
 TORC_LOCAL_DB           the database when --db is not given (default: torc_output/torc.db)
 TORC_LOCAL_FILE_SYSTEM  shared or local, whatever the file system looks like (torc-local --shared, --local)
+
+Set for each job, besides Torc's variables:
+TORC_LOCAL_ERROR_FILE   what a job that fails writes there is its reason
 """
 
 _TARGETS = """\
 TARGET names what a command works on:
 
-  workflow.yaml, x.json, -   a workflow file, or standard input (run, create, check)
+  workflow.yaml, x.json, -   a workflow file, or standard input (run, create, check, plan, graph)
   3                          a workflow by its id
   torc_output/torc.db        a database with one workflow in it
   (nothing)                  the only workflow in the database

@@ -375,7 +375,11 @@ class Slots:
             if claim.io:
                 if return_code == 0 and one.breach is None:
                     reason = one.why if one.looked else self._look(claim)
-                    status, return_code = ("completed", 0) if reason is None else ("failed", 1)
+                    if reason is not None:
+                        # Who was asked to end may well end with 0 before everything is there.
+                        return_code = 1
+                        status, said = _verdict(return_code, one.ending)
+                        reason = reason if status == "failed" else said
                 else:
                     self.needs.pop(claim.id, None)
             if one.breach is not None:
