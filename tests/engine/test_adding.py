@@ -154,3 +154,22 @@ def test_nothing_is_added_to_a_workflow_that_is_being_canceled(stage):
     with stage.db.write("test"):
         runners.end(stage.db, me.runner_id, at=NOW, reason="stopped")
     add(stage.db, *addition(stage.db, stage.workflow_id, [{"name": "x", "command": "true"}]), at=NOW)
+
+
+def test_below_a_failure_new_jobs_are_canceled_through_new_gates_whatever_their_order(stage):
+    stage.run_all(failing=["b"])
+    jobs = [
+        {"name": "tip", "command": "true", "depends_on": ["left", "c"]},
+        {"name": "tip2", "command": "true", "depends_on": ["left", "c"]},
+        {"name": "left", "command": "true", "depends_on": ["b"]},
+        {"name": "anyway", "command": "true", "depends_on": ["tip"], "cancel_on_blocking_job_failure": False},
+        {"name": "after", "command": "true", "depends_on": ["anyway", "tip2"]},
+    ]
+    added = add(stage.db, *addition(stage.db, stage.workflow_id, jobs), at=NOW)
+    assert added.counts == {"canceled": 3, "ready": 1, "blocked": 1}
+    states = stage.statuses()
+    assert [states[name] for name in ("left", "tip", "tip2", "anyway", "after")] == [
+        *["canceled"] * 3, "ready", "blocked"
+    ]  # fmt: skip
+    stage.run_all()
+    assert [stage.statuses()[name] for name in ("anyway", "after")] == ["completed", "canceled"]
