@@ -266,3 +266,29 @@ def test_spawning_loads_little(place):
     loaded = place.text("loaded").split()
     assert not {"typer", "click", "yaml", "psutil", "tqdm"} & {*loaded}
     assert int(loaded[0]) <= 200
+
+
+def test_what_was_spawned_is_put_back_with_its_caller_and_runs_again_under_the_same_ids(place):
+    seed(place, f"""echo '[{{"name": "a", "command": "echo >> ran"}}]' | {SPAWN} >> ids""")
+    place.run()
+    answer = place.call("reset", "seed", "--yes")
+    assert answer.code == 0, answer.err
+    assert place.states() == {"seed": "ready", "a": "blocked"}
+    place.run()
+    first, second = place.text("ids").splitlines()
+    assert first == second
+    assert place.text("ran") == "\n\n"
+    assert len(lineage(place)) == 1
+    assert place.call("doctor").code == 0
+
+
+def test_many_callers_spawn_at_once(place):
+    """Each has a lineage of its own; none of them sees the jobs of another in its way."""
+    jobs = json.dumps([{"name": "child_{i}", "command": "true", "depends_on": ["first"]}])
+    spawning = {"name": "c{i}", "command": f"echo '{jobs}' | {SPAWN}", "parameters": {"i": "1:12"}}
+    place.write({"name": "w", "jobs": [{"name": "first", "command": "true"}, spawning]})
+    place.run()
+    assert len(place.states()) == 25
+    assert set(place.states().values()) == {"completed"}
+    assert len(lineage(place)) == 12
+    assert place.call("doctor").code == 0
