@@ -1,4 +1,4 @@
-"""Workflow actions: which are due, who executes them, what is on record of it. Exactly one execution each, and run.
+"""Workflow actions: which are due, who executes them, and what is on record of it: one execution of each in a run.
 
 An action is a claim of its own, with a row in ``action_run`` whose primary key is what it is executed for: the action,
 the run and, for persistent worker actions, the worker. Nobody counts when jobs end: whether the jobs of an action have
@@ -6,15 +6,15 @@ got there is looked up by who would execute it, from the first selected job that
 
 Crash table: what a SIGKILL of who executes it leaves at each moment.
 
-    moment                        on record           afterwards
-    due, not claimed              nothing             anybody claims it
-    claimed, no command begun     a row with a runner its processes are ended, the row is free, anybody claims it
-    between or during commands    the same            the same: all commands run again from the first one
-    last command ended            the same            the same: nobody knows that it had ended
-    end recorded                  the row has an end  nothing; it is not executed again in this run
+    moment                        on record            afterwards
+    due, not claimed              nothing              anybody claims it
+    claimed, no command begun     a row with a runner  its processes are ended, the row is free, anybody claims it
+    between or during commands    the same             the same: all commands run again from the first one
+    last command ended            the same             the same: nobody knows that it had ended
+    end recorded                  the row has an end   nothing; it is not executed again in this run
 
 So every action is recorded exactly once, and its commands run at least once. When three who executed it have died, it
-has failed. The same holds for one that was stopped, except that this does not count as a death.
+has failed. One that was stopped is executed again likewise, and that counts as no death.
 
 Executions belong to a run: in the next one all actions are to be executed again (Torc), and nothing is reset for it.
 """
