@@ -1,6 +1,7 @@
 """``export`` and ``import``, as programs and people use them."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -122,6 +123,13 @@ def test_a_bad_document_changes_nothing(place):
     assert answer.code == 2
     assert not (place.root / "torc_output").exists()
     assert place.call("import", "nothing.json").code == 2
+
+
+def test_letters_come_back_whatever_the_locale_is(place):
+    place.write({"name": "Überblick", "jobs": [{"name": "größe", "command": "echo 日本"}]})
+    place.call("create", "w.yaml")
+    document = place.call("export", env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}).json
+    assert (document["workflow"]["name"], document["jobs"][0]["command"]) == ("Überblick", "echo 日本")
 
 
 def test_torcs_spelling_of_import_reads_standard_input(place):

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,29 @@ def items(content: Iterable[dict[str, Any]]) -> None:
         write(between + json.dumps(item))
         between = ",\n"
     write("\n]}\n")
+
+
+def entries(content: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """The text of a large JSON object in pieces; an entry of each list per line, so that two can be compared."""
+    between = "{\n"
+    for key, value in content:
+        yield f"{between}{json.dumps(key)}: "
+        between = ",\n"
+        if isinstance(value, list):
+            yield "["
+            comma = "\n"
+            for one in value:
+                yield f"{comma}{json.dumps(one)}"
+                comma = ",\n"
+            yield "\n]" if value else "]"
+        else:
+            yield json.dumps(value)
+    yield "\n}\n"
+
+
+def large_document(content: dict[str, Any]) -> None:
+    """Print one JSON object whose lists may be long."""
+    sys.stdout.writelines(entries({"schema_version": SCHEMA_VERSION, **content}.items()))
 
 
 def lines(content: Iterable[str]) -> None:

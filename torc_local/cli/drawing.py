@@ -14,7 +14,7 @@ def show_plan(option: Path | None, word: str | None, *, as_json: bool) -> int:
     """``plan``."""
     found = _graph(option, word)
     if as_json:
-        answer.document(plan.document(found))
+        answer.large_document(plan.document(found))
     else:
         answer.lines(plan.screen(found))
     return ExitCode.OK
@@ -25,7 +25,7 @@ def show_graph(option: Path | None, word: str | None, form: str, *, expand: bool
     found = _graph(option, word)
     drawn = drawing.draw(found, expand=expand)
     if form == "json":
-        answer.document(drawing.document(found, drawn))
+        answer.large_document(drawing.document(found, drawn))
     else:
         answer.lines(drawing.mermaid(drawn) if form == "mermaid" else drawing.dot(found, drawn))
     return ExitCode.OK

@@ -1,11 +1,8 @@
 """``export`` and ``import``: a workflow as a document of Torc's, and back."""
 
-import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from torc_local.cli import answer, place
 from torc_local.cli.changing import user
@@ -32,30 +29,12 @@ def export_workflow(
     with open_workflow(option, word) as (db, workflow):
         found = export(db, workflow, results=results, events_too=events)
     if path is None:
-        sys.stdout.writelines(_lines(found))
+        sys.stdout.writelines(answer.entries(found))
         return ExitCode.OK
-    write_file(path, "".join(_lines(found)), force=force)
+    write_file(path, "".join(answer.entries(found)), force=force)
     jobs = next(len(value) for key, value in found if key == "jobs" and isinstance(value, list))
     answer.note(f"{plural(jobs, 'job')} of workflow {workflow.id} exported to {printable(str(path))}")
     return ExitCode.OK
-
-
-def _lines(found: list[tuple[str, Any]]) -> Iterator[str]:
-    """The document: an entry per line, so that two of them can be compared."""
-    between = "{\n"
-    for key, value in found:
-        yield f"{between}{json.dumps(key)}: "
-        between = ",\n"
-        if isinstance(value, list):
-            yield "["
-            comma = "\n"
-            for one in value:
-                yield f"{comma}{json.dumps(one, ensure_ascii=False)}"
-                comma = ",\n"
-            yield "\n]" if value else "]"
-        else:
-            yield json.dumps(value, ensure_ascii=False)
-    yield "\n}\n"
 
 
 def import_workflow(option: Path | None, word: str, name: str | None, *, as_json: bool) -> int:
