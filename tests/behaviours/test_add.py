@@ -184,6 +184,14 @@ def test_create_from_file_is_torcs(place):
     assert (answer.code, "No valid commands found in file" in answer.err) == (2, True)
     answer = place.call("jobs", "create-from-file", "1", "nowhere.txt")
     assert (answer.code, "File does not exist" in answer.err) == (2, True)
+    answer = place.call("jobs", "create-from-file", "1", "list.txt", "--memory", "lots")
+    assert (answer.code, "'lots' is not a memory size" in answer.err) == (2, True)
+    answer = place.call("jobs", "create-from-file", "1", "list.txt", "-f", "json")
+    assert "warning" not in answer.err
+    assert answer.json["job_names"] == ["job5", "job6"]
+    assert place.rows("SELECT limits, memory_bytes, runtime_s FROM resource_requirements ORDER BY id DESC LIMIT 1") == [
+        (0, 1 << 20, 60.0)
+    ]
 
 
 def test_a_dry_run_shows_and_changes_nothing(place):

@@ -40,6 +40,7 @@ class _What(NamedTuple):
 
     make: Callable[[Catalogue], Fragment]
     runtime_s: float | None = None  # of the last requirements, which did not say
+    warns: bool = True  # a list of commands has nothing of its own to be warned of
 
 
 def add_jobs(option: Path | None, request: Request) -> int:
@@ -102,7 +103,7 @@ def _of_commands(data: bytes, file: str, request: Request) -> _What:
                 job["resource_requirements"] = name
         return Fragment.of_tree(tree, file)
 
-    return _What(make, _MINUTE if said and request.runtime is None else None)
+    return _What(make, _MINUTE if said and request.runtime is None else None, warns=False)
 
 
 def _names(existing: int, count: int, taken: Container[str]) -> list[str]:
@@ -131,7 +132,7 @@ def _add(db: Database, workflow_id: int, what: _What, request: Request) -> int:
             added = add(db, there, spec, at=clock.now(), keep=not request.dry_run)
         except Changed:
             continue
-        if warnings := fragment.warnings():
+        if what.warns and (warnings := fragment.warnings()):
             answer.note("\n".join(problems.problem_lines(warnings, "warning")))
         _tell(db, workflow_id, spec, added, request)
         return ExitCode.OK
@@ -160,6 +161,8 @@ def _tell(db: Database, workflow_id: int, spec: Spec, added: Added, request: Req
     states = f" ({states})" if states else ""
     if request.dry_run:
         answer.note(f"would add {count} to workflow {workflow_id}{states}; nothing was changed")
+    elif not spec.jobs:
+        answer.note(f"there were no jobs to add to workflow {workflow_id}")
     elif runners.alive(db, workflow_id):
         answer.note(f"added {count} to workflow {workflow_id}{states}; the run that is at work takes them")
     else:
