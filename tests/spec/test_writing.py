@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from torc_local.spec.digest import digest
 from torc_local.spec.formats import Format
+from torc_local.spec.kdl_nodes import read_nodes
 from torc_local.spec.load import load_tree, loads
-from torc_local.spec.source import Unwritable
+from torc_local.spec.source import Source, Unwritable
 from torc_local.spec.writing import to_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
@@ -111,6 +112,26 @@ def test_what_is_written_is_read_back(tree, folder):
         # In KDL names come first and entries of a kind together: the order of keys means nothing, but for parameters.
         assert same(read, tree, ordered=kind is not Format.KDL), text
         assert digest(read) == digest(tree), text
+
+
+def placed_values(nodes):
+    for node in nodes:
+        yield node.span, node.name
+        yield from ((value.span, value.value) for value in node.args)
+        yield from placed_values(node.children)
+
+
+@given(tree=TREES)
+@settings(max_examples=20, deadline=None)
+def test_positions_in_kdl_are_those_of_the_values(tree):
+    text = to_text(tree, Format.KDL)
+    for (start, end), value in placed_values(read_nodes(Source("w.kdl", text), placed=True)):
+        said = text[start:end]
+        if isinstance(value, str) and "\n" not in said:
+            (node,) = read_nodes(Source("w.kdl", f"n {said}"))
+            assert node.args[0].value == value, said
+        elif isinstance(value, int) and not isinstance(value, bool):
+            assert int(said) == value
 
 
 WORDS = st.sampled_from(
