@@ -274,6 +274,20 @@ def test_a_mistake_is_explained_with_its_place(problems, text, line, column, mes
     assert [(problem.line, problem.column) for problem in matching] == [(line, column)], found
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ('"""\n  x\n y\n  """', "indented as far as the closing one"),
+        ('"a\\q"', 'between #" and "#'),
+        ("1x", "stands in quotes"),
+    ],
+)
+def test_what_ckdl_cannot_read_has_a_hint(only, written, hint):
+    problem = only(f"name w\njob a {{\n  command {written}\n}}\n", "w.kdl")
+    assert problem.line == 3
+    assert hint in problem.hint
+
+
 def test_a_misspelt_node_is_one_mistake(only):
     problem = only('name "w"\njob "a" { comand "x" }', "w.kdl")
     assert problem.hint == "did you mean 'command'?"

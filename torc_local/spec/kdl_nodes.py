@@ -134,7 +134,12 @@ def _syntax(text: str, error: Exception, parse: Callable[[str], object]) -> Unre
         return Unreadable(message)
     start = bad.name[0]
     row = text[start : bad.end].split("\n", 1)[0]
-    return Unreadable(message, "text with special characters stands in quotes", start, start + len(row))
+    hint = "text with special characters stands in quotes"
+    if '"""' in row:
+        hint = 'lines between """ are indented as far as the closing one, or further'
+    elif "\\" in row:
+        hint = 'text with backslashes stands between #" and "#'
+    return Unreadable(message, hint, start, start + len(row))
 
 
 def _old_word(text: str, nodes: list[Placed]) -> _Offsets | None:
