@@ -25,8 +25,8 @@ RUNS = [
 
 def torc(*words, **options):
     command = [sys.executable, "-m", "torc_local", *words]
-    surroundings = {**os.environ, "CUDA_VISIBLE_DEVICES": "0,1"}  # one of them asks for GPUs
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings, **options)
+    options["env"] = {**options.get("env", os.environ), "CUDA_VISIBLE_DEVICES": "0,1"}  # one of them asks for GPUs
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 def test_there_are_workflows_for_a_first_minute():
