@@ -10,7 +10,7 @@ from torc_local.cli import answer, changing, place, progress
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_duration, parse_memory
-from torc_local.process import gpus
+from torc_local.process import gpus, neighbours
 from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
 from torc_local.report import status, summary
@@ -68,39 +68,43 @@ def run_target(request: Request) -> int:
     path = place.database(request.database, target.database, _home(request.output_dir, target))
     if request.output_dir is not None and place.readable(request.output_dir) != path.parent:
         _check_output(request.output_dir / "stdio")
-    if target.spec is not None:
-        loaded = changing.read_file(target.spec)
-        with opening.open_or_create(path, turnstile=request.turnstile, durability=request.durability) as db:
-            workflow_id = changing.find_or_create(db, loaded, fresh=request.fresh)
-        # A hundred thousand jobs are in the database now; the processes to be forked need no copy of them.
-        del loaded
-    else:
-        with opening.open_read_only(path) as db:
-            workflow_id = place.workflow(db, target.workflow_id).id
-    options = Options(
-        jobs=request.jobs,
-        runners=request.runners,
-        cpus=request.cpus,
-        memory_bytes=memory_bytes,
-        gpus=asked_gpus,
-        output_dir=request.output_dir or path.parent,
-        grace_s=request.grace_s,
-        turnstile=request.turnstile,
-        retry_failed=request.retry_failed,
-        durability=request.durability,
-        refresh=request.refresh,
-        force=request.force,
-        time_limit_s=time_limit_s,
-        limit_memory=request.limit_memory,
-        limit_runtime=request.limit_runtime,
-    )
-    code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
-    if code is ExitCode.STATE and not request.as_json:
-        with suppress(TorcLocalError):  # the database may be what is gone, and that was said
+    with neighbours.present(path) as answering:
+        workflow_id = _workflow_of(request, target, path)
+        options = Options(
+            jobs=request.jobs,
+            runners=request.runners,
+            cpus=request.cpus,
+            memory_bytes=memory_bytes,
+            gpus=asked_gpus,
+            output_dir=request.output_dir or path.parent,
+            grace_s=request.grace_s,
+            turnstile=request.turnstile,
+            retry_failed=request.retry_failed,
+            durability=request.durability,
+            refresh=request.refresh,
+            company=() if answering is None else (answering,),
+            force=request.force,
+            time_limit_s=time_limit_s,
+            limit_memory=request.limit_memory,
+            limit_runtime=request.limit_runtime,
+        )
+        code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
+        if code is ExitCode.STATE and not request.as_json:
+            with suppress(TorcLocalError):  # the database may be what is gone, and that was said
+                _conclude(path, workflow_id, request, code)
+        else:
             _conclude(path, workflow_id, request, code)
-    else:
-        _conclude(path, workflow_id, request, code)
     return code
+
+
+def _workflow_of(request: Request, target: place.Target, path: Path) -> int:
+    """The id of the workflow that is meant; one that a file describes is made first."""
+    if target.spec is None:
+        with opening.open_read_only(path) as db:
+            return place.workflow(db, target.workflow_id).id
+    loaded = changing.read_file(target.spec)
+    with opening.open_or_create(path, turnstile=request.turnstile, durability=request.durability) as db:
+        return changing.find_or_create(db, loaded, fresh=request.fresh)
 
 
 def _home(output_dir: Path | None, target: place.Target) -> Path | None:

@@ -43,6 +43,7 @@ class Options(NamedTuple):
     most_at_once: int | None = None  # jobs that a slot may claim
     durability: Durability = Durability.NORMAL
     refresh: bool = True  # also run completed jobs again whose files or user data have changed
+    company: tuple[int, ...] = ()  # processes of ours that live as long as the run
     force: bool = False  # begin although input files are missing
     time_limit_s: float | None = None  # after so long this run must be over
     limit_memory: bool = True  # end jobs that use more memory than they ask for

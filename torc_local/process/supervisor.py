@@ -306,7 +306,7 @@ class _Supervisor:
     def _workers(self) -> set[int]:
         """Pids of the runners, the coordinator and the actor that have not been collected."""
         processes = [*self._runners, self._coordinator, self._actor]
-        return {process.pid for process in processes if process is not None and process.pid}
+        return {process.pid for process in processes if process is not None and process.pid} | {*self._options.company}
 
     def _may_restart(self) -> bool:
         """Whether a dead process gets a successor: not when they die again and again while nothing gets done."""

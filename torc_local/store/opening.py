@@ -142,7 +142,7 @@ def open_read_only(path: Path) -> Database:
     _check_file(path)
     _check_mount(path)
     try:
-        db = Database(path, _connect(path, apsw.SQLITE_OPEN_READONLY), writable=False)
+        db = Database(path, _connect_to_look(path), writable=False)
         version = _identify(db)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_READONLY_ROLLBACK:
@@ -168,6 +168,19 @@ def open_read_only(path: Path) -> Database:
         )
     db.is_shared = meta.get(db).journal != WAL
     return db
+
+
+def _connect_to_look(path: Path) -> apsw.Connection:
+    """A connection that changes nothing.
+
+    Where several machines write, a journal may seem to be left over that is only not yet seen to be gone; one that may
+    write looks again, one that may not gives up. So there it may, and asks not to.
+    """
+    if mounts.use_of(path) is mounts.Use.LOCAL or not os.access(path, os.W_OK):
+        return _connect(path, apsw.SQLITE_OPEN_READONLY)
+    connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
+    connection.pragma("query_only", True)
+    return connection
 
 
 def journal_for(path: Path) -> str:

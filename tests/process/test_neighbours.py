@@ -1,0 +1,98 @@
+"""Nodes that ask each other, here as processes on one machine that are told different identities."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from torc_local.ground.errors import StateError
+from torc_local.process import neighbours
+from torc_local.process.neighbours import Presence, directory
+from torc_local.store import mounts
+
+
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "torc.db"
+
+
+@pytest.fixture
+def there(database):
+    """A node that is there already."""
+    node = Presence(database, "another machine", "elsewhere")
+    yield node
+    node.leave()
+
+
+def test_nodes_that_see_locks_and_writes_of_each_other_agree(database, there):
+    here = Presence(database, "this machine", "here")
+    began = time.monotonic()
+    here.meet("ext4")
+    assert time.monotonic() - began < neighbours.LIMIT_S
+    assert len(list(directory(database).glob("*.node"))) == 2
+    here.leave()
+    there.leave()
+    assert not directory(database).exists()
+
+
+def test_supervisors_of_one_machine_do_not_ask_each_other(database, there):
+    assert neighbours.others(directory(database), "another machine") == []
+    assert [one.host for one in neighbours.others(directory(database), "this machine")] == ["elsewhere"]
+
+
+def test_locks_that_are_known_here_alone_are_found_out_by_the_node_that_comes(database, there, monkeypatch):
+    here = Presence(database, "this machine", "here")
+    monkeypatch.setattr(neighbours, "_can_lock", lambda _: True)
+    with pytest.raises(StateError, match="what elsewhere has locked can be locked here, too"):
+        here.meet("nfs")
+    assert len(list(directory(database).glob("*.node"))) == 1, "it has left"
+
+
+def test_and_by_the_node_that_is_there(database, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(neighbours, "_can_lock", lambda _: True)  # in the answering process of the other one alone
+        there = Presence(database, "another machine", "elsewhere")
+    here = Presence(database, "this machine", "here")
+    with pytest.raises(StateError, match="what is locked here can be locked on elsewhere, too"):
+        here.meet("nfs")
+    there.leave()
+
+
+def test_old_pages_are_found_out(database, there, monkeypatch):
+    monkeypatch.setattr(neighbours, "PATIENCE_S", 0.7)
+    monkeypatch.setattr(neighbours, "_answered", lambda _fd, wanted: wanted < 4)
+    here = Presence(database, "this machine", "here")
+    with pytest.raises(StateError, match="what elsewhere writes under a lock is not seen here"):
+        here.meet("fuse.glusterfs")
+
+
+def test_a_node_that_hangs_is_told_from_one_that_died(database, there):
+    os.kill(there.pid, signal.SIGSTOP)
+    here = Presence(database, "this machine", "here")
+    with pytest.raises(StateError, match="elsewhere does not answer, and its lock is still held"):
+        here.meet("nfs4")
+    os.kill(there.pid, signal.SIGKILL)
+    os.waitpid(there.pid, 0)
+    here = Presence(database, "this machine", "here")
+    here.meet("nfs4")
+    here.leave()
+    assert not directory(database).exists(), "what the dead one left is taken away"
+
+
+def test_a_lock_call_that_never_returns_ends_after_the_limit(database, there, monkeypatch):
+    monkeypatch.setattr(neighbours, "LIMIT_S", 0.3)
+    monkeypatch.setattr(neighbours, "ask", lambda *_: time.sleep(60))
+    here = Presence(database, "this machine", "here")
+    with pytest.raises(StateError, match=r"a lock call did not return within 0\.3 s"):
+        here.meet("nfs")
+
+
+def test_on_a_file_system_of_this_machine_nobody_is_asked(database, monkeypatch):
+    with neighbours.present(database) as answering:
+        assert answering is None
+    monkeypatch.setenv(mounts.VARIABLE, "shared")
+    with neighbours.present(database) as answering:
+        assert answering is not None
+        assert directory(database).is_dir()
+    assert not directory(database).exists()
