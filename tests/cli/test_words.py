@@ -6,6 +6,7 @@ import sys
 import apsw
 import pytest
 
+import torc_local.cli.commands  # noqa: F401 - adds them to app
 from torc_local import __version__
 from torc_local.cli import looking
 from torc_local.cli.app import app

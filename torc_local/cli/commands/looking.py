@@ -1,0 +1,188 @@
+"""Commands that only look."""
+# ruff: noqa: PLC0415 - bodies import what they need when they are called
+
+from typing import Annotated
+
+import typer
+
+from torc_local.cli.app import app
+from torc_local.cli.options import (
+    MOST,
+    Answer,
+    Database,
+    InWorkflow,
+    Job,
+    Limit,
+    OfWorkflow,
+    Records,
+    Target,
+    db_of,
+    wants_json,
+)
+from torc_local.ground.errors import InputError
+
+_report = typer.Typer(rich_markup_mode=None, help="Figures of a run: scale.")
+app.add_typer(_report, name="report")
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", "--include-archived", help="Also archived ones.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", "--archived-only", help="Only archived ones.")] = False,
+) -> int:
+    """List the workflows of a database; archived ones only when asked to."""
+    from torc_local.cli.looking import show_list
+
+    wanted = {True} if archived else {False, True} if everything else {False}
+    return show_list(db_of(context, database), wanted, as_json=wants_json(context, answer))
+
+
+@app.command()
+def status(context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None) -> int:
+    """Show how far a workflow is and what went wrong."""
+    from torc_local.cli.looking import show_status
+
+    return show_status(db_of(context, database), target, as_json=wants_json(context, answer))
+
+
+@app.command()
+def jobs(
+    context: typer.Context,
+    target: Target = None,
+    states: Annotated[
+        str | None, typer.Option("-s", "--status", metavar="STATES", help="Only these, such as ready,running.")
+    ] = None,
+    limit: Limit = None,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed and terminated ones.")] = False,
+) -> int:
+    """List jobs."""
+    from torc_local.cli.looking import show_jobs
+
+    return show_jobs(
+        db_of(context, database), target, states=states, failed=failed, limit=limit, as_json=wants_json(context, answer)
+    )
+
+
+@app.command()
+def job(
+    context: typer.Context,
+    name: Job,
+    workflow: InWorkflow = None,
+    database: Database = None,
+    answer: Answer = None,
+) -> int:
+    """Show everything about one job."""
+    from torc_local.cli.looking import show_job
+
+    return show_job(db_of(context, database), name, workflow, as_json=wants_json(context, answer))
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    name: Job,
+    attempt: Annotated[
+        int | None,
+        typer.Option("--attempt", min=1, max=MOST, metavar="N", help="This attempt.  [default: the newest]"),
+    ] = None,
+    workflow: InWorkflow = None,
+    database: Database = None,
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job ends.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead of standard output.")] = False,
+) -> int:
+    """Print what a job wrote, byte for byte."""
+    from torc_local.cli.logs import print_logs
+
+    return print_logs(db_of(context, database), name, workflow, attempt=attempt, follow=follow, stderr=stderr)
+
+
+@app.command()
+def results(
+    context: typer.Context,
+    target: Target = None,
+    limit: Limit = None,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    all_runs: Annotated[bool, typer.Option("--all-runs", help="All attempts, not only each job's newest.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only attempts that did not complete.")] = False,
+) -> int:
+    """List how attempts ended: exit code, time, CPU time, memory."""
+    from torc_local.cli.looking import show_results
+
+    return show_results(
+        db_of(context, database),
+        target,
+        all_runs=all_runs,
+        failed=failed,
+        limit=limit,
+        as_json=wants_json(context, answer),
+    )
+
+
+@_report.callback(invoke_without_command=True)
+def report(context: typer.Context) -> None:
+    """Figures of a run: scale."""
+    if context.invoked_subcommand is None:
+        raise InputError("which report?", hint="torc-local report scale")
+
+
+@_report.command()
+def scale(context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None) -> int:
+    """Show what the newest run cost and where its time went.
+
+    Creation time, database size, wall time, jobs per second, time between rounds, idle time of runners, CPU time,
+    transactions, and waits for the database lock. JSON names carry their units: _seconds, _bytes, _per_second;
+    counts have none. docs/report-scale.md explains each figure.
+    """
+    from torc_local.cli.looking import show_scale
+
+    return show_scale(db_of(context, database), target, as_json=wants_json(context, answer))
+
+
+@app.command("records", hidden=True)
+def records_(
+    context: typer.Context,
+    kind: Annotated[Records, typer.Argument(metavar="KIND")],
+    target: Target = None,
+    limit: Limit = None,
+    database: Database = None,
+    answer: Answer = None,
+) -> int:
+    """List the parts of a workflow: what Torc's `events list`, `job-dependencies job-job` and the like mean."""
+    from torc_local.cli.records import list_records
+
+    return list_records(db_of(context, database), kind.value, target, limit=limit, as_json=wants_json(context, answer))
+
+
+@app.command("record", hidden=True)
+def record_(
+    context: typer.Context,
+    kind: Annotated[Records, typer.Argument(metavar="KIND")],
+    which: Annotated[str, typer.Argument(metavar="NAME|ID")],
+    workflow: OfWorkflow = None,
+    database: Database = None,
+    answer: Answer = None,
+) -> int:
+    """Show one part of a workflow: what Torc's `files get` and the like mean."""
+    from torc_local.cli.records import get_record
+
+    return get_record(db_of(context, database), kind.value, which, workflow, as_json=wants_json(context, answer))
+
+
+@app.command("is-complete", hidden=True)
+def is_complete_(
+    context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None
+) -> int:
+    """Say whether nothing of a workflow is left to do, as Torc does: in words, not in the exit code."""
+    from torc_local.cli.records import is_complete
+
+    return is_complete(db_of(context, database), target, as_json=wants_json(context, answer))

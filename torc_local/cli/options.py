@@ -1,0 +1,190 @@
+"""What commands have in common: the types of their options, and what may stand in front of every command."""
+
+import enum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+
+class Format(enum.StrEnum):
+    """How a command answers on standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Drawing(enum.StrEnum):
+    """The language in which a graph is written."""
+
+    DOT = "dot"
+    MERMAID = "mermaid"
+    JSON = "json"
+
+
+class Records(enum.StrEnum):
+    """What can be listed under Torc's names."""
+
+    RESOURCE_REQUIREMENTS = "resource-requirements"
+    FAILURE_HANDLERS = "failure-handlers"
+    EVENTS = "events"
+    FILES = "files"
+    COMPUTE_NODES = "compute-nodes"
+    JOB_JOB = "job-job"
+    JOB_FILE = "job-file"
+    JOB_USER_DATA = "job-user-data"
+
+
+class ProgressStyle(enum.StrEnum):
+    """How ``run`` shows on standard error how far it is."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    LINES = "lines"
+    JSON = "json"
+    NONE = "none"
+
+
+class Common(NamedTuple):
+    """Options that may stand in front of the command."""
+
+    database: Path | None = None
+    format: Format | None = None
+
+
+#: The largest number that an option takes: what SQLite cannot hold is a slip of the fingers.
+MOST = 1_000_000_000
+
+# The variable TORC_LOCAL_DB is read in place.py, which also needs it for hints.
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--db",
+        metavar="PATH",
+        readable=False,  # whether it is, is found out when it is opened, and told with what to do about it
+        help="Database.  [env: TORC_LOCAL_DB; default: torc_output/torc.db]",
+    ),
+]
+
+Answer = Annotated[
+    Format | None, typer.Option("-f", "--format", help="Answer for people or for programs.  [default: table]")
+]
+
+Target = Annotated[str | None, typer.Argument(metavar="TARGET", help="Id of a workflow, or a database.")]
+
+OfWorkflow = Annotated[
+    int | None,
+    typer.Option("-w", "--workflow", min=0, max=MOST, metavar="ID", help="The workflow.  [default: the only one]"),
+]
+
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="Workflow file; - is standard input.")]
+
+Limit = Annotated[
+    int | None, typer.Option("-l", "--limit", min=0, max=MOST, metavar="N", help="At most so many lines.")
+]
+
+OutputDir = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output-dir",
+        metavar="DIR",
+        readable=False,
+        help="Where output of jobs goes.  [default: beside the database]",
+    ),
+]
+
+
+def db_of(context: typer.Context, option: Path | None) -> Path | None:
+    """The database that was named, after the command or in front of it."""
+    common = context.find_object(Common) or Common()
+    return option or common.database
+
+
+def wants_json(context: typer.Context, option: Format | None) -> bool:
+    """Whether programs are to be answered."""
+    common = context.find_object(Common) or Common()
+    return (option or common.format) is Format.JSON
+
+
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j",
+        "--jobs",
+        "--max-parallel-jobs",
+        "--num-parallel-processes",
+        min=1,
+        max=100_000,
+        metavar="N",
+        help="Run N jobs at once whatever they ask for.  [default: as many as cpus, memory and gpus allow]",
+    ),
+]
+
+Runners = Annotated[
+    int | None,
+    typer.Option("--runners", min=1, max=10_000, metavar="N", help="Runner processes.  [default: one per CPU]"),
+]
+
+Cpus = Annotated[
+    int | None,
+    typer.Option("--cpus", "--num-cpus", min=1, max=MOST, metavar="N", help="CPUs to use.  [default: all]"),
+]
+
+Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory to use, such as 64g.")]
+
+Gpus = Annotated[str | None, typer.Option("--gpus", "--num-gpus", metavar="N|LIST", help="GPUs to use: 2, or 0,1.")]
+
+Progress = Annotated[ProgressStyle, typer.Option("--progress", help="How to show progress.")]
+
+Grace = Annotated[
+    float, typer.Option("--grace", min=0, metavar="SECONDS", help="After Ctrl-C, time for running jobs to end.")
+]
+
+TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time-limit", metavar="DURATION", help="Stop after so long, such as 2h; jobs must fit in."),
+]
+
+Select = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SELECT", help="Jobs: names, patterns such as 'sim_*', ids such as 1,5-8; - reads them."),
+]
+
+States = Annotated[
+    str | None, typer.Option("-s", "--status", metavar="STATES", help="Only these, such as failed,canceled.")
+]
+
+Failed = Annotated[bool, typer.Option("--failed", help="Only failed and terminated ones.")]
+
+ReturnCode = Annotated[
+    int | None,
+    typer.Option("--return-code", min=-MOST, max=MOST, metavar="N", help="Only those that ended with it last."),
+]
+
+Regex = Annotated[str | None, typer.Option("--regex", metavar="REGEX", help="Only those in whose name it is found.")]
+
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would happen.")]
+
+Yes = Annotated[bool, typer.Option("-y", "--yes", "--no-prompts", help="Do not ask.")]
+
+Workflows = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Ids of workflows.")]
+
+CpusEach = Annotated[int | None, typer.Option("--cpus", min=1, max=MOST, metavar="N", help="CPUs of each command.")]
+
+MemoryEach = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory of each command, such as 2g.")]
+
+RuntimeEach = Annotated[
+    str | None, typer.Option("--runtime", metavar="DURATION", help="Run time of each command, such as PT10M.")
+]
+
+SpecOrWorkflow = Annotated[
+    str | None, typer.Argument(metavar="TARGET", help="Workflow file, id of a workflow, or a database.")
+]
+
+Job = Annotated[str, typer.Argument(metavar="JOB", help="Name or id of a job.")]
+
+InWorkflow = Annotated[
+    int | None,
+    typer.Option("-w", "--workflow", min=0, max=MOST, metavar="ID", help="The workflow, when several have such a job."),
+]
