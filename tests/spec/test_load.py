@@ -146,7 +146,7 @@ PIECES = st.sampled_from(
     st.lists(PIECES, max_size=6).map("".join),
     st.sampled_from(["w.yaml", "w"]),
 )
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_a_damaged_file_is_either_read_or_explained(start, length, piece, file):
     """Whatever an editor or a disk did to a file, nobody sees a traceback, and positions are inside the text."""
     text = TEXT[:start] + piece + TEXT[start + length :]
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_either_read_or_explained(start, length, piece, file):
         max_leaves=12,
     )
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_json_is_either_read_or_explained(value):
     text = json.dumps({"name": "w", "jobs": [value], "resource_requirements": value, "parameters": value})
     with suppress(SpecError):
