@@ -193,7 +193,8 @@ def test_a_disk_that_job_output_fills_loses_no_job(process, here, disk):
         f'name: w\njobs:\n  - {{name: "j_{{i}}", command: {command}, parameters: {{i: "1:300"}}}}\n'
     )
     run = ["run", "w.yaml", "--db", "disk/torc.db", "-j", "4", "--progress", "none"]
-    larger = f"sleep 1.5; mount -o remount,size=32m {disk}"
+    full = f'[ "$(df --output=avail {disk} | tail -n 1)" -lt 8 ]'
+    larger = f"until {full}; do sleep 0.05; done; sleep 0.5; mount -o remount,size=32m {disk}"
     with subprocess.Popen(["bash", "-c", larger]) as room:
         first = process(*run)
     assert room.returncode == 0
