@@ -101,7 +101,9 @@ def test_a_job_gets_the_variables_of_torc(place):
         "TORC_LOCAL_DB": str(database),
         "TORC_API_URL": database.as_uri(),
         "TORC_WORKFLOW_SUBMISSION_DIR": str(place.root),
+        "TORC_LOCAL_ERROR_FILE": found["TORC_LOCAL_ERROR_FILE"],
     }
+    assert found["TORC_LOCAL_ERROR_FILE"].startswith(str(database.parent / "stdio"))
 
 
 #: For cleaning up; no promise to jobs.

@@ -49,7 +49,8 @@ def _compare(db: Database, spec: Spec, plan: "Plan", earlier_id: int) -> Compari
     earlier = workflows.get(db, earlier_id)
     if earlier is None:
         raise InputError(f"there is no workflow {earlier_id}", hint="torc-local list shows them")
-    same = settings.loads(earlier.settings).env == spec.settings.env
+    was, said = settings.loads(earlier.settings), spec.settings
+    same = was.env == said.env and said.submission_directory in (None, was.submission_directory)
     return taking_over.compare(db, spec, Waits(plan.waits, plan.gate_members), earlier_id, same_surroundings=same)
 
 

@@ -60,7 +60,7 @@ class Waits(NamedTuple):
 
 
 def compare(db: Database, spec: Spec, waits: Waits, earlier_id: int, *, same_surroundings: bool) -> Comparison:
-    """Which jobs of ``spec`` an earlier workflow has completed; none when the ``env`` of the workflows differs."""
+    """Which jobs of ``spec`` an earlier workflow has completed; none when ``env`` or directory of the workflows differ."""
     old = {job.name: job for job in taking_over.jobs(db, earlier_id)}
     were = _said_there(db, earlier_id, old.values())
     are = _said_here(spec, waits)
@@ -76,7 +76,7 @@ def compare(db: Database, spec: Spec, waits: Waits, earlier_id: int, *, same_sur
         elif known.id in callers:
             why[index] = "has spawned jobs, which are not in the file"
         elif not same_surroundings:
-            why[index] = "env of the workflow has changed"
+            why[index] = "env or submission_directory of the workflow has changed"
         else:
             changed = _difference(were[known.id], are[index])
             if changed is None:
