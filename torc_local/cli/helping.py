@@ -8,6 +8,7 @@ torc-local runs workflows of many jobs on this machine, without a server.
   torc-local status                  how far it is
   torc-local jobs --failed           what went wrong
   torc-local logs JOB                what a job printed
+  torc-local explain JOB             why it does not run, or why it failed
   torc-local report scale            where the time went
 
 All commands and options: torc-local --help, torc-local COMMAND --help
@@ -16,7 +17,7 @@ All commands and options: torc-local --help, torc-local COMMAND --help
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("run", "join", "cancel")),
     ("Build", ("init", "create", "check", "convert", "schema", "plan", "graph", "add", "spawn", "export", "import")),
-    ("Look", ("status", "list", "jobs", "job", "logs", "results", "report")),
+    ("Look", ("status", "explain", "list", "jobs", "job", "logs", "results", "report")),
     ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),
     ("Data", ("files", "user-data", "actions")),
     ("Admin", ("doctor", "db", "help", "version")),
@@ -42,7 +43,7 @@ TARGET names what a command works on:
   torc_output/torc.db        a database with one workflow in it
   (nothing)                  the only workflow in the database
 
-SELECT names jobs (retry, reset, cancel):
+SELECT names jobs (retry, reset, cancel, explain):
 
   sim_7 'sim_*'              by name, or by a pattern of names
   12 1,3,5-8                 by id

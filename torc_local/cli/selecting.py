@@ -62,6 +62,11 @@ def choose(db: Database, workflow_id: int, asked: Asked) -> list[int]:
     return sorted(found)
 
 
+def is_choice(word: str) -> bool:
+    """Whether a word may mean several jobs: a pattern, or a list of ids."""
+    return bool(_PATTERN & set(word)) or all(_RANGE.fullmatch(part.strip()) for part in word.split(","))
+
+
 def states(listed: str | None, *, failed: bool) -> list[str] | None:
     """The states of ``--status`` and ``--failed``; None: all. Raises InputError for words that are no state."""
     if listed is None:

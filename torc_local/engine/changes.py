@@ -47,8 +47,8 @@ def since_last_run(db: Database, workflow_id: int, mtime_of: MtimeOf) -> Changes
     return look(db, workflow_id, mtime_of)
 
 
-def look(db: Database, workflow_id: int, mtime_of: MtimeOf) -> Changes:
-    """Compare; nothing is written.
+def look(db: Database, workflow_id: int, mtime_of: MtimeOf, job_id: int | None = None) -> Changes:
+    """Compare, for all completed jobs or for one; nothing is written.
 
     Process: anyone. What changes afterwards is seen by whoever looks next.
     Cost:    a look at each file of completed jobs; nothing grows for workflows without files.
@@ -61,28 +61,34 @@ def look(db: Database, workflow_id: int, mtime_of: MtimeOf) -> Changes:
         return known[path]
 
     found = [
-        _Found(one.job_id, one.attempt_id, "user data has changed", one.name) for one in seen.new_data(db, workflow_id)
+        _Found(one.job_id, one.attempt_id, "user data has changed", one.name)
+        for one in seen.new_data(db, workflow_id, job_id)
     ]
-    for file in seen.seen_files(db, workflow_id):
+    for file in seen.seen_files(db, workflow_id, job_id):
         mtime = now(file.path)
         if file.is_output and mtime is None:
             found.append(_Found(file.job_id, file.attempt_id, "output file is missing", file.path))
         elif not file.is_output and mtime is not None and differs(file.mtime_at, mtime):
             what = "input file has changed" if file.mtime_at is not None else "input file is there now"
             found.append(_Found(file.job_id, file.attempt_id, what, file.path))
-    shared = _shared(db, workflow_id, now, found)
+    shared = _shared(db, workflow_id, now, found, job_id)
     return Changes(_told(found), shared)
 
 
-def _shared(db: Database, workflow_id: int, now: MtimeOf, found: list[_Found]) -> list[tuple[float, int]]:
+def _shared(
+    db: Database, workflow_id: int, now: MtimeOf, found: list[_Found], job_id: int | None
+) -> list[tuple[float, int]]:
     """Add the completed readers of shared lists in which a file has changed; those files."""
-    readers = seen.readers(db, workflow_id)
+    readers = seen.readers(db, workflow_id, job_id)
     if not readers:
         return []
+    read = {reader.set_id for reader in readers}
     written = seen.written(db, workflow_id)
     changed: dict[int, str] = {}
     files: dict[int, float] = {}
     for member in seen.members(db, workflow_id):
+        if member.set_id not in read:
+            continue
         mtime = now(member.path)
         before = written.get(member.file_id, member.mtime_at)
         if mtime is not None and before is not None and differs(before, mtime):

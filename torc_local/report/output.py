@@ -1,5 +1,6 @@
 """Finding what a job wrote: a byte range of a segment file, or the growing end of one."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -101,6 +102,38 @@ def pieces(place: Place) -> Iterator[bytes]:
         raise InputError(
             f"the output file is gone: {place.path}", hint="it belongs next to the database; was it moved or deleted?"
         ) from None
+
+
+def last_lines(place: Place, lines: int) -> list[str]:
+    """Its last lines as text; none when the file is gone."""
+    try:
+        return b"".join(pieces(last(place, lines))).decode("utf-8", "replace").splitlines()
+    except InputError:
+        return []
+
+
+def last(place: Place, lines: int) -> Place:
+    """The part of it that has its last lines, byte for byte, as long as it is now."""
+    if place.path is None or not place.path.exists():
+        return place
+    with place.path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        end = size if place.length is None else min(size, place.start + place.length)
+        at, found = end, 0
+        while at > place.start and lines:
+            begin = max(place.start, at - _CHUNK)
+            file.seek(begin)
+            piece = file.read(at - begin)
+            # The line end at the very end begins no line.
+            position = piece.rfind(b"\n", 0, len(piece) - (1 if at == end else 0))
+            while position >= 0:
+                found += 1
+                if found == lines:
+                    start = begin + position + 1
+                    return place._replace(start=start, length=end - start)
+                position = piece.rfind(b"\n", 0, position)
+            at = begin
+    return place._replace(length=max(0, end - place.start) if lines else 0)
 
 
 def _of_running(db: Database, row: RunningRow, *, stderr: bool) -> Place:

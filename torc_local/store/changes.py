@@ -52,13 +52,14 @@ class NewData(NamedTuple):
 _SEEN = statement(
     "seen_files",
     "SELECT j.id, j.attempt_id, u.is_output, f.path, u.mtime_at FROM job j JOIN job_file u ON u.job_id = j.id"
-    " JOIN file f ON f.id = u.file_id WHERE j.workflow_id = ? AND j.status = 'completed' AND j.io & 1",
+    " JOIN file f ON f.id = u.file_id WHERE j.workflow_id = ?1 AND (?2 IS NULL OR j.id = ?2)"
+    " AND j.status = 'completed' AND j.io & 1",
     SeenFile._make,
 )
 _READERS = statement(
     "seen_file_sets",
     "SELECT j.id, j.attempt_id, u.file_id FROM job j JOIN job_file u ON u.job_id = j.id AND u.is_output = 0"
-    " AND u.file_id < 0 WHERE j.workflow_id = ? AND j.status = 'completed' AND j.io & 1",
+    " AND u.file_id < 0 WHERE j.workflow_id = ?1 AND (?2 IS NULL OR j.id = ?2) AND j.status = 'completed' AND j.io & 1",
     Reader._make,
 )
 _MEMBERS = statement(
@@ -79,8 +80,8 @@ _NEW_DATA = statement(
     "SELECT j.id, j.attempt_id, d.name FROM job j JOIN job_user_data u ON u.job_id = j.id AND u.is_output = 0"
     " LEFT JOIN item_set_member m ON m.set_id = u.user_data_id"
     " JOIN user_data d ON d.id = coalesce(m.item_id, u.user_data_id)"
-    " WHERE j.workflow_id = ? AND j.status = 'completed' AND j.io & 4 AND d.version > u.version"
-    " AND d.job_id IS NOT j.id",
+    " WHERE j.workflow_id = ?1 AND (?2 IS NULL OR j.id = ?2) AND j.status = 'completed' AND j.io & 4"
+    " AND d.version > u.version AND d.job_id IS NOT j.id",
     NewData._make,
 )
 _NOTE_FOUND = action("seen_file_note", "UPDATE file SET mtime_at = ? WHERE id = ?")
@@ -91,14 +92,14 @@ _NOTE_WRITTEN = action(
 )
 
 
-def seen_files(db: Database, workflow_id: int) -> Iterator[SeenFile]:
-    """Files of completed jobs, except those of shared lists."""
-    return iter(_SEEN.rows(db, (workflow_id,)))
+def seen_files(db: Database, workflow_id: int, job_id: int | None = None) -> Iterator[SeenFile]:
+    """Files of completed jobs, or of one, except those of shared lists."""
+    return iter(_SEEN.rows(db, (workflow_id, job_id)))
 
 
-def readers(db: Database, workflow_id: int) -> list[Reader]:
-    """Completed jobs that read shared lists of files."""
-    return _READERS.rows(db, (workflow_id,))
+def readers(db: Database, workflow_id: int, job_id: int | None = None) -> list[Reader]:
+    """Completed jobs that read shared lists of files; or one, if it is such a job."""
+    return _READERS.rows(db, (workflow_id, job_id))
 
 
 def members(db: Database, workflow_id: int) -> list[Member]:
@@ -111,9 +112,9 @@ def written(db: Database, workflow_id: int) -> dict[int, float | None]:
     return {row.file_id: row.mtime_at for row in _WRITTEN.rows(db, (workflow_id,))}
 
 
-def new_data(db: Database, workflow_id: int) -> list[NewData]:
-    """Completed jobs whose user data was written since by others."""
-    return _NEW_DATA.rows(db, (workflow_id,))
+def new_data(db: Database, workflow_id: int, job_id: int | None = None) -> list[NewData]:
+    """Completed jobs whose user data was written since by others; or one, if it is such a job."""
+    return _NEW_DATA.rows(db, (workflow_id, job_id))
 
 
 def note_shared(db: Database, files: Iterable[tuple[float, int]]) -> None:
