@@ -60,7 +60,7 @@ class Waits(NamedTuple):
 
 
 def compare(db: Database, spec: Spec, waits: Waits, earlier_id: int, *, same_surroundings: bool) -> Comparison:
-    """Which jobs of ``spec`` an earlier workflow has completed; none when ``env`` or directory of the workflows differ."""
+    """Which jobs of ``spec`` an earlier workflow has completed; none when ``env`` or directory differ."""
     old = {job.name: job for job in taking_over.jobs(db, earlier_id)}
     were = _said_there(db, earlier_id, old.values())
     are = _said_here(spec, waits)
