@@ -94,6 +94,7 @@ DAMAGES = {
         f"INSERT INTO action {ACTION}", "INSERT INTO action_job VALUES (1, 1)", "UPDATE run SET ended_at = 1",
         "INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES (1, 1, '', 1, 0)",
     ),
+    "usage_has_jobs": ("INSERT INTO attempt_usage VALUES (99, 1, 1, 9, 9, 1, 1, 1, 1, 0, 0, 1, 'tree')",),
     "everything at once": (
         "DELETE FROM job_count", "UPDATE job SET blockers = 0, status = 'ready' WHERE status = 'blocked'",
         "UPDATE gate SET remaining = 0, failed = 1", "UPDATE run SET ended_at = 1", "DELETE FROM attempt",

@@ -47,6 +47,12 @@ def test_items_of_results_have_the_promised_keys(db):
         "exec_time_seconds": 1.0,
         "cpu_time_seconds": 0.5,
         "peak_memory_bytes": 4 << 20,
+        "peak_memory_source": "wait4",
+        "peak_memory_at_most_bytes": None,
+        "avg_memory_bytes": None,
+        "peak_cpu_percent": None,
+        "avg_cpu_percent": 50.0,
+        "samples": 0,
         "runner_id": 1,
         "node": "node01",
     }

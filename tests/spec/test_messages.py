@@ -111,10 +111,10 @@ def test_an_unsupported_key_without_content_is_fine(empty):
 
 
 def test_harmless_keys_are_noted_once_each(read):
-    spec = read("name: w\njobs: []\nslurm_defaults: {a: b}\nproject: p\nmetadata: m\nresource_monitor: {x: {y: 1}}\n")
+    spec = read("name: w\njobs: []\nslurm_defaults: {a: b}\nproject: p\nmetadata: m\naccess_groups: [1]\n")
     assert [(w.line, w.message.split()[0]) for w in spec.warnings] == [
         (3, "'slurm_defaults'"),
-        (6, "'resource_monitor'"),
+        (6, "'access_groups'"),
     ]
 
 

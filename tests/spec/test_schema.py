@@ -32,6 +32,15 @@ use_pending_failed: true
 dynamic_jobs: {max_iterations: 3}
 slurm_schedulers: [{name: s, account: a, nodes: 2, walltime: "01:00:00", qos: q, other: x}]
 slurm_defaults: {constraint: c, exclusive: true, ntasks: 5}
+resource_monitor:
+  enabled: true
+  granularity: TimeSeries
+  sample_interval_seconds: 2
+  sample_interval: 0.5
+  flush_interval: 10
+  generate_plots: false
+  jobs: {enabled: true, granularity: summary}
+  compute_node: {enabled: true, cpu: true, memory: false, granularity: time_series}
 execution_config:
   mode: direct
   limit_resources: true
@@ -89,7 +98,8 @@ OTHER_VALUES = [None, True, 5, 0, -1, 1.5, "x", "", [], ["x"], [5], [None], {}, 
 #: Problems of form: what a schema can see.
 OF_FORM = re.compile(
     r"must be (text|a list|a mapping|true or false|a whole number|\d+ or more|an exit status|a size|a duration)"
-    r"|must be (more than|one value)|unknown (key|mode|parameter_mode|jobs_sort_method|trigger_type|action_type)"
+    r"|must be (more than|one value|a number of seconds|from 0\.1 to|summary or)"
+    r"|unknown (key|mode|parameter_mode|jobs_sort_method|trigger_type|action_type)"
     r"|has no ('|name|command)|needs (a scheduler|jobs)|is empty|there are no rules|matches nothing"
     r"|cannot be (the name|in 'slurm_defaults')|a value must be|has not failed|can end with exit"
 )

@@ -76,6 +76,12 @@ def test_the_public_views_can_be_read_by_anyone(stage):
     raw(stage.db, "INSERT INTO file VALUES (1, 1, 'f', 'f', 0, 0, NULL)")
     raw(stage.db, "INSERT INTO user_data VALUES (1, 1, 'u', NULL, NULL, 0, 0, 0, 0, NULL, NULL)")
     raw(stage.db, ACTION)
+    raw(stage.db, f"INSERT INTO attempt_usage {USAGE}")
+    raw(
+        stage.db,
+        "INSERT INTO node (id, hostname, boot_id, num_cpus, memory_bytes, num_gpus) VALUES (9, 'n', 'b', 1, 1, 0)",
+    )
+    raw(stage.db, "INSERT INTO node_usage VALUES (1, 1, 9, 1, 1, 1, 1, 1)")
     with opening.open_read_only(stage.db.path) as reader:
         views = [name for (name,) in raw(reader, "SELECT name FROM sqlite_schema WHERE type = 'view'")]
         assert len(views) >= 8
@@ -100,6 +106,8 @@ ACTION = (
     "INSERT INTO action VALUES (1, 1, 1, 'on_jobs_complete', 'run_commands', 0, '{}');"
     " INSERT INTO action_job VALUES (1, 1)"
 )
+
+USAGE = "VALUES (1, 1, 1, 9, 9, 1, 1, 1, 1, 0, 0, 1, 'tree')"
 
 BEGUN = "INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES"
 
@@ -140,6 +148,7 @@ DAMAGE = {
         {"ended_run_has_nothing_open"},
     ),
     "later_jobs_have_an_origin": ("UPDATE job SET origin = 'spawn' WHERE name = 'free'", set()),
+    "usage_has_jobs": (f"INSERT INTO attempt_usage {USAGE.replace('1', '99', 1)}", set()),
     "nothing_is_half_put_back": (moved("free", "uninitialized"), set()),
     "nothing_claimed_at_rest": ("SELECT 1", set()),
 }

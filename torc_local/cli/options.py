@@ -146,6 +146,21 @@ TimeLimit = Annotated[
     typer.Option("--time-limit", metavar="DURATION", help="Stop after so long, such as 2h; jobs must fit in."),
 ]
 
+Monitored = Annotated[
+    bool,
+    typer.Option("--resource-monitoring/--no-resource-monitoring", help="Measure what jobs use, as the workflow says."),
+]
+SampleInterval = Annotated[
+    float | None,
+    typer.Option(
+        "--sample-interval",
+        metavar="SECONDS",
+        min=0.1,
+        max=86400,
+        help="How often; by default as the workflow says.",
+    ),
+]
+
 Select = Annotated[
     list[str] | None,
     typer.Argument(metavar="SELECT", help="Jobs: names, patterns such as 'sim_*', ids such as 1,5-8; - reads them."),

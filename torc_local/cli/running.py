@@ -41,6 +41,8 @@ class Request(NamedTuple):
     limit_memory: bool
     limit_runtime: bool
     time_limit: str | None
+    monitor: bool
+    sample_interval_s: float | None
 
 
 def join_target(request: Request) -> int:
@@ -87,6 +89,8 @@ def run_target(request: Request) -> int:
             time_limit_s=time_limit_s,
             limit_memory=request.limit_memory,
             limit_runtime=request.limit_runtime,
+            monitor=request.monitor,
+            sample_interval_s=request.sample_interval_s,
         )
         code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
         if code is ExitCode.STATE and not request.as_json:

@@ -258,7 +258,8 @@ def _result(workflow_id: int, row: reading.AttemptRow) -> dict[str, Any]:
         "return_code": row.return_code,
         "exec_time_minutes": (row.ended_at - row.started_at) / 60,
         "completion_time": _iso(row.ended_at),
-        "peak_memory_bytes": row.peak_memory_bytes,
+        **_given(peak_memory_bytes=row.peak.bytes, avg_memory_bytes=row.avg_memory_bytes),
+        **_given(peak_cpu_percent=row.peak_cpu_percent),
         "status": row.status,
         **_given(reason=row.reason),
     }

@@ -47,6 +47,8 @@ class Options(NamedTuple):
     force: bool = False  # begin although input files are missing
     time_limit_s: float | None = None  # after so long this run must be over
     limit_memory: bool = True  # end jobs that use more memory than they ask for
+    monitor: bool = True  # measure jobs and node, as the workflow says
+    sample_interval_s: float | None = None  # how often; None: as the workflow says
     limit_runtime: bool = True  # end jobs that run for longer than they ask for
 
 

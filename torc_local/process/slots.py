@@ -8,6 +8,7 @@ is assigned, and what ended is made into results when they are taken.
 """
 
 import os
+import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -43,6 +44,8 @@ RETRY_S = 0.05
 PATIENCE_S = 10.0
 
 _NEVER = float("inf")
+
+_ROUGHLY_KIB = 512
 
 #: Statuses of results for which a job may have said why.
 _FAILED = ("failed", UNRECOVERED)
@@ -367,6 +370,9 @@ class Slots:
         """
         results = []
         marked = []
+        # Before it executes its program a child is a copy of this process, and the kernel counts that. With a margin:
+        # the kernel counts pages roughly.
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + _ROUGHLY_KIB
         workflow_run, runner_id = self._me.run_id, self._me.runner_id
         for one in self._ended:
             claim = one.task.claim
@@ -392,6 +398,7 @@ class Slots:
             if status in _FAILED and (said := error_file.take(one.task.error_file)) is not None:
                 reason = f"{reason}: {said}"
             usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
+            peak = usage.ru_maxrss  # KiB (Linux)
             results.append(
                 Result(
                     claim.id,
@@ -404,8 +411,7 @@ class Slots:
                     clock.utc(one.began),
                     clock.utc(one.ended),
                     usage.ru_utime + usage.ru_stime,
-                    # Linux counts KiB. Never below this runner's own size: before exec the child was its copy.
-                    usage.ru_maxrss * 1024,
+                    peak * 1024 if peak > ours else peak * -1024,
                     one.segment_id,
                     stdout,
                     stdout_end - stdout,

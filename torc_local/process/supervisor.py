@@ -23,12 +23,26 @@ from pathlib import Path
 
 from torc_local.engine import acting, changes
 from torc_local.engine.begin import How, begin
+from torc_local.engine.options import settings_of
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
 from torc_local.ground.units import format_duration
-from torc_local.process import actor, gpus, inputs, kernel, machine, orphans, outlook, peers, plan, runner, segments
+from torc_local.process import (
+    actor,
+    gpus,
+    inputs,
+    kernel,
+    machine,
+    monitor,
+    orphans,
+    outlook,
+    peers,
+    plan,
+    runner,
+    segments,
+)
 from torc_local.process.actor import Stage
 from torc_local.process.coordinator import Post
 from torc_local.process.declared import mtime_of
@@ -39,7 +53,7 @@ from torc_local.process.plan import Options
 from torc_local.process.recovery import recover_dead
 from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
-from torc_local.process.workers import run_actor, run_coordinator, run_runner
+from torc_local.process.workers import run_actor, run_coordinator, run_monitor, run_runner
 from torc_local.store import actions, events, opening, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 
@@ -51,6 +65,10 @@ SYNC_S = 1.0
 
 #: Processes that died this often (times runners) while nothing got done are not started again.
 _MOST_DEATHS = 5
+
+#: So often a monitor is started, and so long it may take to write what it saw.
+_MOST_MONITORS = 3
+_LAST_WORDS_S = 5.0
 
 
 def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> ExitCode:
@@ -85,7 +103,29 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
             return code
         _name_too_large(db, workflow_id, setups[0])
         stages = actor.stages(actions.triggers(db, workflow_id))
-    return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event, stages).main()
+        measured = _measured(db, setups[0], options)
+    return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event, stages, measured).main()
+
+
+def _measured(db: Database, setup: Setup, options: Options) -> monitor.Plan | None:
+    """What the monitor of this node is to do; None when nothing is to be measured."""
+    settings = settings_of(db, setup.workflow_id)
+    nothing = settings.monitor_jobs is None and settings.monitor_node is None
+    if nothing or not options.monitor or options.queue_only:
+        return None
+    return monitor.Plan(
+        db_path=setup.db_path,
+        workflow_id=setup.workflow_id,
+        run_id=setup.run_id,
+        node_id=setup.node_id,
+        hostname=setup.hostname,
+        output_dir=setup.output_dir,
+        token=setup.token,
+        interval_s=options.sample_interval_s or settings.sample_interval_s,
+        settings=settings,
+        turnstile=setup.turnstile,
+        durability=setup.durability,
+    )
 
 
 def _keep_order(db: Database, workflow_id: int) -> None:
@@ -117,6 +157,7 @@ class _Supervisor:
         info: RunInfo,
         last_event: int,
         stages: frozenset[Stage],
+        measured: monitor.Plan | None,
     ) -> None:
         self._db_path = db_path
         self._options = options
@@ -133,6 +174,9 @@ class _Supervisor:
         self._held_back: list[Setup] = []  # runners that begin after the actions of the start
         self._told_actor = False  # that all runners have ended
         self._coordinator: ForkProcess | None = None
+        self._measured = measured
+        self._monitor: ForkProcess | None = None
+        self._monitors = 0  # that were started
         self._connection: Database | None = None
         self._began = clock.monotonic()
         self._synced = self._began
@@ -158,6 +202,7 @@ class _Supervisor:
                 self._wait()
                 self._look()
                 self._go_on()
+                self._begin_monitor()
             return self._finish()
         finally:
             self._disconnect()
@@ -181,6 +226,31 @@ class _Supervisor:
             if self._actor.pid is not None and self._actor.exitcode is None:
                 os.kill(self._actor.pid, actor.RUNNERS_ENDED)
 
+    def _begin_monitor(self) -> None:
+        """Start the monitor when jobs may have lasted; without it nothing else would go differently."""
+        plan = self._measured
+        if plan is None or self._monitor is not None or not self._runners or self._monitors == _MOST_MONITORS:
+            return
+        if self._stop_count or self._trouble is not None or clock.monotonic() - self._began < plan.patience_s:
+            return
+        self._monitors += 1
+        self._before_fork()
+        process = multiprocessing.get_context("fork").Process(
+            target=run_monitor, args=(plan, os.getpid()), name="monitor"
+        )
+        with suppress(OSError):  # no room for another process: jobs come first
+            process.start()
+            self._monitor = process
+
+    def _end_monitor(self) -> None:
+        """Let it write what it saw."""
+        process, self._monitor = self._monitor, None
+        if process is not None and process.pid is not None and process.exitcode is None:
+            os.kill(process.pid, signal.SIGTERM)
+            process.join(timeout=_LAST_WORDS_S)
+            if process.exitcode is None:
+                process.kill()
+
     def _take_up_added(self) -> bool:
         """Start runners again when jobs were added while the last of them was about to end; whether that is so."""
         if self._stop_count or self._trouble is not None or not self._open():
@@ -194,12 +264,9 @@ class _Supervisor:
 
     def _fork(self, setups: list[Setup], stage: Stage | None = None) -> None:
         """Start runners, an actor for a stage, and the coordinator when there is none."""
-        self._disconnect()
+        self._before_fork()
         context = multiprocessing.get_context("fork")
         parent = os.getpid()
-        # Children never collect what they inherit: walking it would copy every page of it into each of them.
-        gc.collect()
-        gc.freeze()
         if self._coordinator is None:
             post = Post(self._info.workflow_id, self._info.run_id, self._setups[0].node_id)
             self._coordinator = context.Process(
@@ -220,6 +287,12 @@ class _Supervisor:
             self._runners[process] = setup
         faults.reach("supervisor.forked")
         self._mind_file(self._db())
+
+    def _before_fork(self) -> None:
+        self._disconnect()
+        # Children never collect what they inherit: walking it would copy every page of it into each of them.
+        gc.collect()
+        gc.freeze()
 
     def _fork_actor(self, stage: Stage, parent: int) -> bool:
         setup, worker = self._setups[0]._replace(slots=1), actor.worker(self._setups[0].node_id)
@@ -269,6 +342,8 @@ class _Supervisor:
             elif self._may_restart():
                 again.append(setup)
         stage = self._collect_actor()
+        if self._monitor is not None and self._monitor.exitcode is not None:
+            self._monitor = None
         orphaned = False
         if self._coordinator is not None and self._coordinator.exitcode is not None:
             self._coordinator = None
@@ -304,8 +379,8 @@ class _Supervisor:
         faults.reach("supervisor.buried")
 
     def _workers(self) -> set[int]:
-        """Pids of the runners, the coordinator and the actor that have not been collected."""
-        processes = [*self._runners, self._coordinator, self._actor]
+        """Pids of the runners, the coordinator, the actor and the monitor that have not been collected."""
+        processes = [*self._runners, self._coordinator, self._actor, self._monitor]
         return {process.pid for process in processes if process is not None and process.pid} | {*self._options.company}
 
     def _may_restart(self) -> bool:
@@ -412,6 +487,7 @@ class _Supervisor:
 
     def _finish(self) -> ExitCode:
         """All runners have ended: let the coordinator draw the last consequences, and say how it went."""
+        self._end_monitor()
         coordinator = self._coordinator
         if coordinator is not None and coordinator.pid is not None:
             if self._stop_count or self._trouble is not None or not self._settled():

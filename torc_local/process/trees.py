@@ -19,6 +19,7 @@ class Process(NamedTuple):
     group: int
     start: int  # clock ticks after boot: with the pid, this very process
     resident_bytes: int
+    cpu_ticks: int = 0  # user and system, with those of children that it has waited for
 
 
 def table() -> dict[int, Process]:
@@ -45,7 +46,8 @@ def _read(pid: str) -> Process | None:
     fields = text[text.rfind(b")") + 2 :].split()
     if fields[0] in (b"Z", b"X") and int(fields[17]) <= 1:
         return None  # with more threads, only the first has ended
-    return Process(int(fields[1]), int(fields[2]), int(fields[19]), int(fields[21]) * _PAGE)
+    ticks = int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
+    return Process(int(fields[1]), int(fields[2]), int(fields[19]), int(fields[21]) * _PAGE, ticks)
 
 
 class Job(NamedTuple):
@@ -80,7 +82,7 @@ class Trees:
                 owner.setdefault(pid, by_leader[process.group])
             elif process.parent == self._adopter and pid not in owner:
                 key = pid, process.start
-                environments[key] = entries = self._environments.get(key) or _environment(pid)
+                environments[key] = entries = self._environments.get(key) or environment(pid)
                 for token in entries & by_token.keys():
                     owner[pid] = by_token[token]
         self._environments = environments
@@ -103,7 +105,8 @@ class Trees:
         self._known = {job: known for job, known in self._known.items() if job in jobs}
 
 
-def _environment(pid: int) -> frozenset[bytes]:
+def environment(pid: int) -> frozenset[bytes]:
+    """The entries of a process's environment, as it began; one empty entry when it cannot be read."""
     try:
         fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -16,6 +16,7 @@ from torc_local.ground.errors import ExitCode, StateError, TorcLocalError, of_sy
 from torc_local.process import actor, kernel
 from torc_local.process.actor import Actor
 from torc_local.process.coordinator import Coordinator, Post
+from torc_local.process.monitor import Monitor, Plan
 from torc_local.process.runner import Runner, Setup
 from torc_local.store import events, opening
 from torc_local.store.database import Database
@@ -44,6 +45,18 @@ def run_actor(post: actor.Post, parent: int) -> None:
         lambda db, say: _finish(Actor(db, post, say), parent),
         turnstile=setup.turnstile,
         durability=setup.durability,
+    )
+
+
+def run_monitor(plan: Plan, parent: int) -> None:
+    """Be the monitor of this node; does not return."""
+    kernel.die_with_parent(parent, signal.SIGTERM)
+    _be(
+        plan.db_path,
+        plan.workflow_id,
+        lambda db, say: Monitor(db, plan, parent, say).main(),
+        turnstile=plan.turnstile,
+        durability=plan.durability,
     )
 
 

@@ -112,8 +112,14 @@ def result_item(row: AttemptRow) -> dict[str, Any]:
         "start_time": iso(row.started_at),
         "completion_time": iso(row.ended_at),
         "exec_time_seconds": row.ended_at - row.started_at,
-        "cpu_time_seconds": row.cpu_s,
-        "peak_memory_bytes": row.peak_memory_bytes,
+        "cpu_time_seconds": row.total_cpu_s,
+        "peak_memory_bytes": row.peak.bytes,
+        "peak_memory_source": row.peak.source,
+        "peak_memory_at_most_bytes": row.peak.bound,
+        "avg_memory_bytes": row.avg_memory_bytes,
+        "peak_cpu_percent": row.peak_cpu_percent,
+        "avg_cpu_percent": _avg_cpu(row),
+        "samples": row.samples or 0,
         "runner_id": row.runner_id,
         "node": row.node,
     }
@@ -131,8 +137,8 @@ def result_table(rows: list[AttemptRow]) -> list[str]:
             row.status,
             str(row.return_code),
             duration(row.ended_at - row.started_at),
-            duration(row.cpu_s),
-            size(row.peak_memory_bytes),
+            duration(row.total_cpu_s),
+            _peak(row),
             str(row.runner_id),
             row.node or "-",
             _short(row.reason),
@@ -140,6 +146,19 @@ def result_table(rows: list[AttemptRow]) -> list[str]:
         for row in rows
     ]
     return table(heads, cells, right=(0, 2, 3, 5, 6, 7, 8, 9))
+
+
+def _peak(row: AttemptRow) -> str:
+    peak = row.peak
+    if peak.bytes is not None:
+        return size(peak.bytes)
+    return "-" if peak.bound is None else f"<{size(peak.bound)}"
+
+
+def _avg_cpu(row: AttemptRow) -> float | None:
+    """100 is one processor; None for what took no time that a clock shows."""
+    lasted = row.ended_at - row.started_at
+    return 100 * row.total_cpu_s / lasted if lasted > 0 else None
 
 
 def _short(reason: str | None) -> str:

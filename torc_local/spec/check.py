@@ -26,6 +26,7 @@ from torc_local.spec.fields import (
 from torc_local.spec.grids import read_parameters
 from torc_local.spec.handlers import read_handlers
 from torc_local.spec.model import File, Job, Spec, UserData, Uses
+from torc_local.spec.monitoring import read_monitoring
 from torc_local.spec.names import check_other_name
 from torc_local.spec.places import Path
 from torc_local.spec.problems import LINE, Problems
@@ -50,6 +51,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
     user = text(tree.get("user"), "user", ("user",), problems)
     sort_method = _sort_method(tree, problems)
     settings = read_execution(tree.get("execution_config"), _settings(tree, problems), problems)
+    settings = read_monitoring(tree.get("resource_monitor"), settings, problems)
     handlers, handler_names = read_handlers(tree.get("failure_handlers"), problems)
     settings = settings._replace(failure_handlers=tuple(handlers))
     schedulers = read_slurm(tree, problems)

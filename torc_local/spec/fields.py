@@ -12,7 +12,6 @@ from torc_local.spec.wording import describe, did_you_mean, quote
 IGNORED_WORKFLOW = {
     "slurm_schedulers": True,
     "slurm_defaults": True,
-    "resource_monitor": True,
     "enable_ro_crate": True,
     "access_groups": True,
     "compute_node_expiration_buffer_seconds": True,
@@ -26,7 +25,7 @@ IGNORED_JOB = {"scheduler": True}
 WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
     | {"jobs_sort_method", "execution_config", "files", "user_data", "env", "submission_directory"}
-    | {"failure_handlers", "use_pending_failed", "actions", "dynamic_jobs"}
+    | {"failure_handlers", "use_pending_failed", "actions", "dynamic_jobs", "resource_monitor"}
     | IGNORED_WORKFLOW.keys()
 )
 JOB_KEYS = frozenset(

@@ -6,7 +6,7 @@ names that do not exist, cycles and the like are a matter of ``check``.
 
 from typing import Any
 
-from torc_local.spec import actions, dynamic, execution, slurm, stdio
+from torc_local.spec import actions, dynamic, execution, monitoring, slurm, stdio
 from torc_local.spec.fields import (
     FILE_KEYS,
     IGNORED_JOB,
@@ -134,6 +134,22 @@ _EXECUTION: dict[str, tuple[_Schema, str]] = {
     "sigkill_headroom_seconds": (_whole(), "Seconds between killing and the end of the time limit (default 60)."),
     "stdio": (_ANYTHING, "Which streams of jobs are kept."),  # filled in below
 }
+_SECONDS: _Schema = {"type": "number", "minimum": monitoring.SHORTEST_S, "maximum": monitoring.LONGEST_S}
+_MONITORED: dict[str, tuple[_Schema, str]] = {
+    "enabled": (_TRUTH, "Whether anything is measured (default false)."),
+    "granularity": (
+        _one_of((monitoring.SUMMARY, monitoring.TIME_SERIES, "Summary", "TimeSeries")),
+        "Peaks and averages, or every sample as well (default summary).",
+    ),
+    "cpu": (_TRUTH, "Processor time of the node (default true)."),
+    "memory": (_TRUTH, "Memory of the node (default true)."),
+    "sample_interval_seconds": (_SECONDS, "Seconds between two samples (default 5)."),
+    "sample_interval": (_SECONDS, "The same, as Torc 0.35 has it (default 10 with jobs or compute_node)."),
+    "flush_interval": (_SECONDS, "Seconds between two writes of a time series."),
+    "generate_plots": (_TRUTH, "Without effect."),
+    "jobs": (_ANYTHING, "What is measured of jobs."),  # filled in below
+    "compute_node": (_ANYTHING, "What is measured of the node."),  # filled in below
+}
 _JOB: dict[str, tuple[_Schema, str]] = {
     "name": (_FILLED, "Its name; with parameters a template such as work_{i:03d}."),
     "command": (_FILLED, "Executed with bash. ${files.input.NAME} and its relatives are filled in."),
@@ -185,6 +201,7 @@ _WORKFLOW: dict[str, tuple[_Schema, str]] = {
     "actions": (_ANYTHING, "Commands at certain moments."),
     "jobs_sort_method": (_one_of(SORT_METHODS), "Which ready jobs are started first, after priority."),
     "execution_config": (_ANYTHING, "Limits, signals and streams of all jobs."),
+    "resource_monitor": (_ANYTHING, "What is measured while jobs run."),  # filled in below
     "env": (_ENV, "Variables for all jobs."),
     "slurm_schedulers": (_ANYTHING, "Without effect here, but actions name them."),  # filled in below
     "slurm_defaults": (_DEFAULTS, "Kept, without effect here."),
@@ -226,6 +243,14 @@ def workflow_schema() -> _Schema:
         failure_handlers=_list(handler),
         actions=_list(action),
         execution_config=config,
+        resource_monitor=_open(
+            _mapping(
+                monitoring.KEYS,
+                _MONITORED,
+                jobs=_open(_mapping(monitoring.JOBS_KEYS, _MONITORED)),
+                compute_node=_open(_mapping(monitoring.NODE_KEYS, _MONITORED)),
+            )
+        ),
         slurm_schedulers=_list({**scheduler, "additionalProperties": True}),
         dynamic_jobs=_mapping(dynamic.KEYS, _DYNAMIC),
     )
@@ -251,6 +276,11 @@ def _mapping(
             properties[key] = {**(schema if key in required else _or_null(schema)), "description": description}
     made: _Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {**made, "required": list(required)} if required else made
+
+
+def _open(mapping: _Schema) -> _Schema:
+    """Keys that nobody knows are no mistake there."""
+    return {**mapping, "additionalProperties": True}
 
 
 def _when(key: str, words: tuple[str, ...], then: _Schema) -> _Schema:

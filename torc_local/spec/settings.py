@@ -25,6 +25,13 @@ class Settings(NamedTuple):
     submission_directory: str | None = None  # None: where the workflow was made
     failure_handlers: tuple[Handler, ...] = ()
     use_pending_failed: bool = False  # what no rule of a handler matches is for a person to decide
+    # resource_monitor, see spec/monitoring.py
+    monitor_jobs: str | None = "summary"  # what is kept: summary or time_series; None: jobs are not measured
+    monitor_node: str | None = None  # likewise, of the whole node
+    monitor_node_cpu: bool = True
+    monitor_node_memory: bool = True
+    sample_interval_s: float = 5.0
+    flush_interval_s: float = 60.0  # how often a time series goes to its file
     max_iterations: int = 1000  # dynamic_jobs: how often the jobs of one lineage may spawn others
 
 

@@ -240,6 +240,12 @@ INVARIANTS = (
         " WHERE origin = 'spawn' AND id NOT IN (SELECT after_id FROM dependency WHERE before_id > 0)",
     ),
     Invariant(
+        "usage_has_jobs",
+        "what was measured is of a job, or of a workflow, that is there",
+        "SELECT job_id, run_id FROM attempt_usage WHERE job_id NOT IN (SELECT id FROM job)"
+        " UNION ALL SELECT workflow_id, run_id FROM node_usage WHERE workflow_id NOT IN (SELECT id FROM workflow)",
+    ),
+    Invariant(
         "nothing_is_half_put_back",
         "no job is left in the middle of a restart",
         "SELECT id FROM job WHERE status = 'uninitialized'",

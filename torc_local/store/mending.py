@@ -48,9 +48,11 @@ _REFERENCES = (
         "mend_node",
         "INSERT INTO node (id, hostname, boot_id, num_cpus, memory_bytes, num_gpus)"
         " SELECT node_id, 'lost', node_id, 1, 0, 0 FROM (SELECT node_id FROM runner UNION SELECT node_id FROM"
-        " coordinator) WHERE node_id NOT IN (SELECT id FROM node)",
+        " coordinator UNION SELECT node_id FROM node_usage) WHERE node_id NOT IN (SELECT id FROM node)",
     ),
     action("mend_event", "DELETE FROM event WHERE workflow_id NOT IN (SELECT id FROM workflow)"),
+    action("mend_attempt_usage", "DELETE FROM attempt_usage WHERE job_id NOT IN (SELECT id FROM job)"),
+    action("mend_node_usage", "DELETE FROM node_usage WHERE workflow_id NOT IN (SELECT id FROM workflow)"),
     action("mend_ended", "DELETE FROM ended WHERE workflow_id NOT IN (SELECT id FROM workflow)"),
 )
 

@@ -161,6 +161,57 @@ RUNGS: tuple[str, ...] = (
 
     -- Jobs that were added after the workflow was stored.
 
+    -- Monitoring.
+    CREATE TABLE attempt_usage (
+        job_id            INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+        run_id            INTEGER NOT NULL,
+        attempt_id        INTEGER NOT NULL,
+        peak_memory_bytes INTEGER NOT NULL,
+        avg_memory_bytes  INTEGER NOT NULL,
+        peak_cpu_percent  REAL    NOT NULL,
+        avg_cpu_percent   REAL    NOT NULL,
+        cpu_s             REAL    NOT NULL,
+        most_processes    INTEGER NOT NULL,
+        read_bytes        INTEGER NOT NULL,
+        written_bytes     INTEGER NOT NULL,
+        samples           INTEGER NOT NULL CHECK (samples > 0),
+        source            TEXT    NOT NULL CHECK (source IN ('tree', 'process')),
+        PRIMARY KEY (job_id, run_id, attempt_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE node_usage (
+        workflow_id       INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+        run_id            INTEGER NOT NULL,
+        node_id           INTEGER NOT NULL REFERENCES node(id),
+        peak_cpu_percent  REAL,
+        avg_cpu_percent   REAL,
+        peak_memory_bytes INTEGER,
+        avg_memory_bytes  INTEGER,
+        samples           INTEGER NOT NULL CHECK (samples > 0),
+        PRIMARY KEY (workflow_id, run_id, node_id)
+    ) STRICT, WITHOUT ROWID;
+    DROP VIEW v_attempts;
+    CREATE VIEW v_attempts AS
+        SELECT a.job_id, j.workflow_id, j.name AS job_name, a.run_id, a.attempt_id, a.return_code, a.status, a.reason,
+               a.started_at, a.ended_at, a.ended_at - a.started_at AS exec_time_s, a.cpu_s,
+               nullif(max(a.peak_memory_bytes, coalesce(m.peak_memory_bytes, 0), 0), 0) AS peak_memory_bytes,
+               a.runner_id, n.hostname AS node, s.path AS segment, a.stdout_start, a.stdout_bytes, a.stderr_start,
+               a.stderr_bytes
+        FROM attempt a
+        JOIN job j ON j.id = a.job_id
+        LEFT JOIN runner u ON u.id = a.runner_id
+        LEFT JOIN node n ON n.id = u.node_id
+        LEFT JOIN segment s ON s.id = a.segment_id
+        LEFT JOIN attempt_usage m ON m.job_id = a.job_id AND m.run_id = a.run_id AND m.attempt_id = a.attempt_id;
+    CREATE VIEW v_attempt_usage AS
+        SELECT u.job_id, j.workflow_id, j.name AS job_name, u.run_id, u.attempt_id, u.peak_memory_bytes,
+               u.avg_memory_bytes, u.peak_cpu_percent, u.avg_cpu_percent, u.cpu_s, u.most_processes, u.read_bytes,
+               u.written_bytes, u.samples, u.source
+        FROM attempt_usage u JOIN job j ON j.id = u.job_id;
+    CREATE VIEW v_node_usage AS
+        SELECT u.workflow_id, u.run_id, n.hostname AS node, u.peak_cpu_percent, u.avg_cpu_percent, u.peak_memory_bytes,
+               u.avg_memory_bytes, u.samples
+        FROM node_usage u JOIN node n ON n.id = u.node_id;
+
     """,
 )
 

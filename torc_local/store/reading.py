@@ -44,8 +44,20 @@ class JobDetails(NamedTuple):
     runtime_s: float
 
 
+class Peak(NamedTuple):
+    """How much memory an attempt used at most, and how that is known: sampled, wait4 or unknown.
+
+    Unknown is what used less than what the kernel counts for every child; it is no more than ``bound``, when that is
+    not None.
+    """
+
+    bytes: int | None
+    bound: int | None
+    source: str
+
+
 class AttemptRow(NamedTuple):
-    """One try at a job, with the names of what it refers to."""
+    """One try at a job, with the names of what it refers to; from ``samples`` on what a monitor saw, if any did."""
 
     job_id: int
     job_name: str
@@ -60,6 +72,25 @@ class AttemptRow(NamedTuple):
     peak_memory_bytes: int
     runner_id: int
     node: str | None
+    samples: int | None = None
+    sampled_peak_bytes: int | None = None
+    avg_memory_bytes: int | None = None
+    peak_cpu_percent: float | None = None
+    sampled_cpu_s: float | None = None
+
+    @property
+    def peak(self) -> Peak:
+        """The larger of what was sampled, of all processes, and what wait4 says, of the largest one."""
+        if self.sampled_peak_bytes is not None and self.sampled_peak_bytes >= self.peak_memory_bytes:
+            return Peak(self.sampled_peak_bytes, None, "sampled")
+        if self.peak_memory_bytes > 0:
+            return Peak(self.peak_memory_bytes, None, "wait4")
+        return Peak(None, -self.peak_memory_bytes or None, "unknown")
+
+    @property
+    def total_cpu_s(self) -> float:
+        """Processor time: wait4 misses what nobody waited for, samples miss the end."""
+        return max(self.cpu_s, self.sampled_cpu_s or 0.0)
 
 
 class OutputRow(NamedTuple):
@@ -284,8 +315,10 @@ def waited_by(db: Database, job_id: int, limit: int) -> list[Neighbour]:
 
 _ATTEMPT_COLUMNS = (
     "SELECT a.job_id, j.name, a.run_id, a.attempt_id, a.return_code, a.status, a.reason, a.started_at, a.ended_at,"
-    " a.cpu_s, a.peak_memory_bytes, a.runner_id, n.hostname FROM job j JOIN attempt a ON a.job_id = j.id"
+    " a.cpu_s, a.peak_memory_bytes, a.runner_id, n.hostname, m.samples, m.peak_memory_bytes, m.avg_memory_bytes,"
+    " m.peak_cpu_percent, m.cpu_s FROM job j JOIN attempt a ON a.job_id = j.id"
     " LEFT JOIN runner u ON u.id = a.runner_id LEFT JOIN node n ON n.id = u.node_id"
+    " LEFT JOIN attempt_usage m ON m.job_id = a.job_id AND m.run_id = a.run_id AND m.attempt_id = a.attempt_id"
 )
 _RESULTS = statement(
     "read_results",

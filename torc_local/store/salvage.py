@@ -39,6 +39,8 @@ TABLES = {
     "action": ("id",),
     "action_job": ("action_id", "job_id"),
     "action_run": ("action_id", "run_id", "worker"),
+    "attempt_usage": ("job_id", "run_id", "attempt_id"),
+    "node_usage": ("workflow_id", "run_id", "node_id"),
     "event": ("id",),
 }
 

@@ -249,8 +249,9 @@ CREATE TABLE attempt (
     started_at        REAL    NOT NULL,
     ended_at          REAL    NOT NULL,
     cpu_s             REAL    NOT NULL,                      -- user and system, with waited-for children (wait4)
-    -- Largest resident set of one process of it (wait4). Never below the size of the runner, about 30 MiB: until it
-    -- executes its program, a child is a copy of the runner, and the kernel counts that.
+    -- Largest resident set of one process of it (wait4). Until it executes its program, a child is a copy of the runner,
+    -- and the kernel counts that, about 30 MiB. What is not more than that is negative: it used no more than so much.
+    -- 0: unknown.
     peak_memory_bytes INTEGER NOT NULL,
     segment_id        INTEGER,                               -- where its output is; NULL when there is none
     stdout_start      INTEGER NOT NULL DEFAULT 0,
@@ -393,6 +394,42 @@ CREATE TABLE action_run (
 
 -- Jobs that were added after the workflow was stored.
 
+-- Monitoring.
+
+-- What the monitor of a node saw of attempts that lasted: sampled, while wait4's figures in ``attempt`` are the kernel's
+-- sums. A row may come before that of its attempt, and says something about it whoever wrote it.
+CREATE TABLE attempt_usage (
+    job_id            INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+    run_id            INTEGER NOT NULL,
+    attempt_id        INTEGER NOT NULL,
+    peak_memory_bytes INTEGER NOT NULL,                      -- largest seen: of a sample, or of one process at any time
+    avg_memory_bytes  INTEGER NOT NULL,                      -- over the samples
+    peak_cpu_percent  REAL    NOT NULL,                      -- between two samples; 100 is one processor
+    avg_cpu_percent   REAL    NOT NULL,                      -- from its start to the last sample
+    cpu_s             REAL    NOT NULL,                      -- processor time until the last sample
+    most_processes    INTEGER NOT NULL,
+    read_bytes        INTEGER NOT NULL,                      -- asked of the kernel, whether or not a disk was read
+    written_bytes     INTEGER NOT NULL,
+    samples           INTEGER NOT NULL CHECK (samples > 0),
+    -- What the peak is: tree, all its processes at one moment; process, the largest one of them at any moment (the
+    -- kernel keeps that, so nothing between two samples is missed).
+    source            TEXT    NOT NULL CHECK (source IN ('tree', 'process')),
+    PRIMARY KEY (job_id, run_id, attempt_id)
+) STRICT, WITHOUT ROWID;
+
+-- What it saw of the whole node, whoever used it.
+CREATE TABLE node_usage (
+    workflow_id       INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+    run_id            INTEGER NOT NULL,
+    node_id           INTEGER NOT NULL REFERENCES node(id),
+    peak_cpu_percent  REAL,                                  -- 100 is all processors; NULL: not measured
+    avg_cpu_percent   REAL,
+    peak_memory_bytes INTEGER,                               -- in use and not free for others; NULL: not measured
+    avg_memory_bytes  INTEGER,
+    samples           INTEGER NOT NULL CHECK (samples > 0),
+    PRIMARY KEY (workflow_id, run_id, node_id)
+) STRICT, WITHOUT ROWID;
+
 -- What happened, for people: the same lines as on the screen, and those nobody was watching.
 CREATE TABLE event (
     id          INTEGER PRIMARY KEY,
@@ -425,14 +462,16 @@ CREATE VIEW v_jobs AS
 
 CREATE VIEW v_attempts AS
     SELECT a.job_id, j.workflow_id, j.name AS job_name, a.run_id, a.attempt_id, a.return_code, a.status, a.reason,
-           a.started_at, a.ended_at, a.ended_at - a.started_at AS exec_time_s, a.cpu_s, a.peak_memory_bytes,
+           a.started_at, a.ended_at, a.ended_at - a.started_at AS exec_time_s, a.cpu_s,
+           nullif(max(a.peak_memory_bytes, coalesce(m.peak_memory_bytes, 0), 0), 0) AS peak_memory_bytes,
            a.runner_id, n.hostname AS node, s.path AS segment, a.stdout_start, a.stdout_bytes, a.stderr_start,
            a.stderr_bytes
     FROM attempt a
     JOIN job j ON j.id = a.job_id
     LEFT JOIN runner u ON u.id = a.runner_id
     LEFT JOIN node n ON n.id = u.node_id
-    LEFT JOIN segment s ON s.id = a.segment_id;
+    LEFT JOIN segment s ON s.id = a.segment_id
+    LEFT JOIN attempt_usage m ON m.job_id = a.job_id AND m.run_id = a.run_id AND m.attempt_id = a.attempt_id;
 
 CREATE VIEW v_results AS
     SELECT * FROM v_attempts v
@@ -465,3 +504,14 @@ CREATE VIEW v_actions AS
     SELECT a.id AS action_id, a.workflow_id, a.number, a.trigger_type, a.action_type, a.is_persistent, a.config,
            r.run_id, r.runner_id, r.started_at, r.ended_at, r.return_code, r.reason, r.log
     FROM action a LEFT JOIN action_run r ON r.action_id = a.id;
+
+CREATE VIEW v_attempt_usage AS
+    SELECT u.job_id, j.workflow_id, j.name AS job_name, u.run_id, u.attempt_id, u.peak_memory_bytes,
+           u.avg_memory_bytes, u.peak_cpu_percent, u.avg_cpu_percent, u.cpu_s, u.most_processes, u.read_bytes,
+           u.written_bytes, u.samples, u.source
+    FROM attempt_usage u JOIN job j ON j.id = u.job_id;
+
+CREATE VIEW v_node_usage AS
+    SELECT u.workflow_id, u.run_id, n.hostname AS node, u.peak_cpu_percent, u.avg_cpu_percent, u.peak_memory_bytes,
+           u.avg_memory_bytes, u.samples
+    FROM node_usage u JOIN node n ON n.id = u.node_id;

@@ -135,6 +135,16 @@ _COPY_ATTEMPTS = action(
     " FROM temp.taken t JOIN attempt a ON a.job_id = t.old_id AND (a.run_id, a.attempt_id) = (SELECT b.run_id,"
     " b.attempt_id FROM attempt b WHERE b.job_id = t.old_id ORDER BY b.run_id DESC, b.attempt_id DESC LIMIT 1)",
 )
+_SEEN = (
+    "peak_memory_bytes, avg_memory_bytes, peak_cpu_percent, avg_cpu_percent, cpu_s, most_processes, read_bytes,"
+    " written_bytes, samples, source"
+)
+_COPY_USAGE = action(
+    "taken_usage",
+    f"INSERT INTO attempt_usage (job_id, run_id, attempt_id, {_SEEN}) SELECT t.new_id, ?, 1, {_SEEN}"
+    " FROM temp.taken t JOIN attempt_usage m ON m.job_id = t.old_id AND (m.run_id, m.attempt_id) = (SELECT b.run_id,"
+    " b.attempt_id FROM attempt b WHERE b.job_id = t.old_id ORDER BY b.run_id DESC, b.attempt_id DESC LIMIT 1)",
+)
 _COPY_TIMES = action(
     "taken_file_times",
     "UPDATE job_file SET mtime_at = (SELECT o.mtime_at FROM temp.taken t JOIN job_file o ON o.job_id = t.old_id"
@@ -176,6 +186,7 @@ def copy(db: Database, workflow_id: int, earlier_id: int, run_id: int, pairs: It
     _CLEAR.run(db)
     _FILL.many(db, pairs)
     _COPY_ATTEMPTS.run(db, (run_id,))
+    _COPY_USAGE.run(db, (run_id,))
     _COPY_TIMES.run(db)
     _COPY_VERSIONS.run(db)
     _COPY_FIRST_FOUND.run(db, (workflow_id, earlier_id))

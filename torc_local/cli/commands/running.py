@@ -16,6 +16,7 @@ from torc_local.cli.options import (
     Grace,
     Jobs,
     Memory,
+    Monitored,
     OfWorkflow,
     OutputDir,
     Progress,
@@ -23,6 +24,7 @@ from torc_local.cli.options import (
     Regex,
     ReturnCode,
     Runners,
+    SampleInterval,
     Select,
     States,
     Target,
@@ -76,6 +78,8 @@ def run(
     runtime_limits: Annotated[
         bool, typer.Option("--runtime-limits/--no-runtime-limits", hidden=True, help="Likewise, for run time alone.")
     ] = True,
+    monitor: Monitored = True,
+    sample_interval: SampleInterval = None,
     contention: Annotated[
         bool,
         typer.Option("--contention", help="Stress the queue: claim and settle jobs in a scratch database, run none."),
@@ -137,6 +141,8 @@ def run(
             time_limit=time_limit,
             limit_memory=limits and memory_limits,
             limit_runtime=limits and runtime_limits,
+            monitor=monitor,
+            sample_interval_s=sample_interval,
         )
     )
 
@@ -156,6 +162,9 @@ def join(
     progress: Progress = ProgressStyle.AUTO,
     grace: Grace = 30.0,
     time_limit: TimeLimit = None,
+    *,
+    monitor: Monitored = True,
+    sample_interval: SampleInterval = None,
 ) -> int:
     """Work on a workflow as one node of several; begin it when nobody has.
 
@@ -187,6 +196,8 @@ def join(
             time_limit=time_limit,
             limit_memory=True,
             limit_runtime=True,
+            monitor=monitor,
+            sample_interval_s=sample_interval,
         )
     )
 
