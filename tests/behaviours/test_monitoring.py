@@ -138,7 +138,7 @@ def test_the_interval_of_the_command_line_wins(place):
 
 
 def test_every_attempt_has_its_own_figures(place):
-    handler = {"name": "h", "rules": [{"match_all_exit_codes": True, "max_retries": 1}]}
+    handler = {"name": "h", "rules": [{"match_all_exit_codes": True, "max_retries": 2}]}
     job = {"name": "a", "command": "sleep 0.8; exit 3", "failure_handler": "h"}
     place.write({"name": "w", "resource_monitor": FAST, "failure_handlers": [handler], "jobs": [job]})
     place.run(code=1)

@@ -29,6 +29,7 @@ def job(program, *, token="t.1.7.2", **more):
     words = [sys.executable, "-c", RUNNER, whole, *variables]
     with subprocess.Popen(words, stdout=subprocess.PIPE, process_group=0) as runner:
         try:
+            assert runner.stdout is not None
             assert runner.stdout.readline() == b"there\n"
             yield
         finally:

@@ -77,10 +77,7 @@ def test_the_public_views_can_be_read_by_anyone(stage):
     raw(stage.db, "INSERT INTO user_data VALUES (1, 1, 'u', NULL, NULL, 0, 0, 0, 0, NULL, NULL)")
     raw(stage.db, ACTION)
     raw(stage.db, f"INSERT INTO attempt_usage {USAGE}")
-    raw(
-        stage.db,
-        "INSERT INTO node (id, hostname, boot_id, num_cpus, memory_bytes, num_gpus) VALUES (9, 'n', 'b', 1, 1, 0)",
-    )
+    raw(stage.db, "INSERT INTO node VALUES (9, 'n', 'b', 1, 1, 0)")
     raw(stage.db, "INSERT INTO node_usage VALUES (1, 1, 9, 1, 1, 1, 1, 1)")
     with opening.open_read_only(stage.db.path) as reader:
         views = [name for (name,) in raw(reader, "SELECT name FROM sqlite_schema WHERE type = 'view'")]

@@ -8,6 +8,7 @@ than they were. The supervisor starts another one, which begins anew; the larger
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -85,11 +86,9 @@ class Monitor:
         due = clock.monotonic()
         while True:
             told = self._inbox.wait_until(due)
-            now, spent = clock.monotonic(), os.times()
+            now, spent = clock.monotonic(), time.process_time()
             self._look()
-            after = os.times()
-            cost = after.user + after.system - spent.user - spent.system
-            due = now + max(self._plan.interval_s, cost / _SHARE)
+            due = now + max(self._plan.interval_s, (time.process_time() - spent) / _SHARE)
             self._write(all_of_it=told is not None)
             if told is not None:
                 return
