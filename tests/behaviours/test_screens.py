@@ -1,6 +1,8 @@
 """What a person sees who looks at a workflow: why a job does not run, who works, what happens."""
 
+import json
 import os
+import signal
 
 import pytest
 
@@ -89,3 +91,91 @@ def test_explain_needs_a_job_and_knows_a_slip(place):
     slip = place.call("explain", "trian")
     assert (slip.code, "did you mean 'train'?" in slip.err) == (2, True)
     assert place.call("explain", "x*").code == 2
+
+
+WAITING = {
+    "name": "w",
+    "jobs": [
+        {"name": "first", "command": "while [ ! -e go ]; do sleep 0.02; done"},
+        {"name": "second", "command": "exit $(cat code)", "depends_on": ["first"]},
+    ],
+}
+
+
+@pytest.mark.parametrize(("code", "outcome"), [("0", 0), ("7", 1)])
+def test_wait_and_watch_and_events_stay_until_the_end_and_tell_the_outcome(place, code, outcome):
+    place.write(WAITING)
+    (place.root / "code").write_text(code)
+    place.call("create", "w.yaml")
+    assert place.call("status", "--exit-status").code == 3
+    followers = [
+        place.start("wait"), place.start("watch", "-i", "0.1"), place.start("events", "-f", "--type", "run_ended"),
+        place.start("events", "-f", "--format", "json"),
+    ]  # fmt: skip
+    running = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
+    place.wait_until(lambda: place.states()["first"] == "running")
+    assert place.call("status", "--exit-status").code == 3
+    assert place.call("wait", "--timeout", "0.1s").code == 3
+    assert all(one.poll() is None for one in followers)
+    (place.root / "go").touch()
+    told = [one.communicate(timeout=30) for one in followers]
+    running.communicate(timeout=30)
+    assert [one.returncode for one in followers] == [outcome, outcome, 0, 0]
+    assert [place.call(*words).code for words in (("status", "--exit-status"), ("wait",), ("watch",))] == [outcome] * 3
+    waited, watched, ended, objects = (out for out, _ in told)
+    assert waited.startswith("w   workflow 1, run 1   finished")
+    assert "running 1" in watched
+    assert "\nw   workflow 1, run 1   finished" in watched
+    assert [line.split()[-4:] for line in ended.splitlines()] == [["run", "1", "has", "ended"]]
+    types = [json.loads(line)["type"] for line in objects.splitlines()]
+    assert ("run_started" in types, types[-1], "job_failed" in types) == (True, "run_ended", bool(outcome))
+
+
+def test_waiting_ends_when_those_who_worked_have_stopped(place):
+    place.write(WAITING)
+    place.call("create", "w.yaml")
+    waiting = place.start("wait")
+    assert "nobody works on workflow 1 now" in waiting.stderr.readline()
+    running = place.start("run", "w.yaml", "-j", "1", "--progress", "none", "--grace", "0")
+    place.wait_until(lambda: place.states()["first"] == "running")
+    shown = place.call("runners").out
+    assert "alive" in shown
+    assert "1 of 1 slot with a job" in shown
+    running.terminate()
+    running.communicate(timeout=30)
+    out, _ = waiting.communicate(timeout=30)
+    assert (waiting.returncode, "stopped: nobody works on it" in out) == (3, True)
+    assert "not at work any more: 1 stopped" in place.call("runners").out
+
+
+def test_a_canceled_workflow_is_not_waited_for(place):
+    place.write(WAITING)
+    place.call("create", "w.yaml")
+    place.call("cancel", "1")
+    assert place.call("wait").code == 3
+
+
+def test_events_are_chosen_by_type_and_counted_from_the_end(place):
+    place.write({"name": "w", "jobs": [{"name": "bad", "command": "exit 3"}]})
+    place.run(code=1)
+    items = place.call("events", "--type", "job_failed", "--format", "json").json["items"]
+    assert [(one["job_name"], one["type"]) for one in items] == [("bad", "job_failed")]
+    assert len(place.call("events", "--tail", "1").out.splitlines()) == 1
+    slip = place.call("events", "--type", "job_faild")
+    assert (slip.code, "did you mean 'job_failed'?" in slip.err) == (2, True)
+    slip = place.call("events", "-f", "json")
+    assert (slip.code, "torc-local events --format json" in slip.err) == (2, True)
+
+
+def test_a_runner_that_was_killed_is_shown_as_lost(place):
+    place.write(WAITING)
+    running = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
+    place.wait_until(lambda: place.exists() and place.states().get("first") == "running")
+    (one,) = place.call("runners", "-f", "json").json["items"]
+    assert (one["state"], one["running"], one["slots"]) == ("alive", 1, 1)
+    os.kill(running.pid, signal.SIGKILL)
+    os.kill(one["pid"], signal.SIGKILL)
+    running.communicate(timeout=30)
+    # Whoever is left may have taken its work back already: then the database says so, and not only the process table.
+    place.wait_until(lambda: place.call("runners", "-f", "json").json["items"][0]["state"] == "lost")
+    (place.root / "go").touch()

@@ -17,7 +17,10 @@ All commands and options: torc-local --help, torc-local COMMAND --help
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("run", "join", "cancel")),
     ("Build", ("init", "create", "check", "convert", "schema", "plan", "graph", "add", "spawn", "export", "import")),
-    ("Look", ("status", "explain", "list", "jobs", "job", "logs", "results", "report")),
+    (
+        "Look",
+        ("status", "watch", "wait", "explain", "list", "jobs", "job", "logs", "results", "runners", "events", "report"),
+    ),
     ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),
     ("Data", ("files", "user-data", "actions")),
     ("Admin", ("doctor", "db", "help", "version")),

@@ -55,8 +55,8 @@ def show_list(option: Path | None, archived: set[bool], *, as_json: bool) -> int
     return ExitCode.OK
 
 
-def show_status(option: Path | None, word: str | None, *, as_json: bool) -> int:
-    """``status``."""
+def show_status(option: Path | None, word: str | None, *, as_json: bool, exit_status: bool = False) -> int:
+    """``status``; with ``exit_status`` the exit code says how the workflow stands: 0, 1, or 3 when work remains."""
     with open_workflow(option, word) as (db, workflow):
         found = status.gather(db, workflow)
         if as_json:
@@ -64,7 +64,10 @@ def show_status(option: Path | None, word: str | None, *, as_json: bool) -> int:
         else:
             dead = dead_runners(found.runners)
             answer.lines(status.screen(found, dead=dead, command=place.command(db.path)))
-    return ExitCode.OK
+    if not exit_status:
+        return ExitCode.OK
+    code = status.outcome(found.workflow, found.run, found.counts)
+    return ExitCode.INCOMPLETE if code is None else code
 
 
 def show_jobs(

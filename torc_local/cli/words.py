@@ -39,6 +39,7 @@ ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("failure-handlers", "get"): ("record", "failure-handlers"),
     ("events", "list"): ("records", "events"),
     ("events", "get"): ("record", "events"),
+    ("events", "monitor"): ("events", "--follow"),
     ("compute-nodes", "list"): ("records", "compute-nodes"),
     ("compute-nodes", "get"): ("record", "compute-nodes"),
     ("job-dependencies", "job-job"): ("records", "job-job"),

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from torc_local.ground import clock
+from torc_local.ground.errors import ExitCode
 from torc_local.ground.reasons import first_line
 from torc_local.ground.states import JobStatus, all_succeeded, unfinished_jobs
 from torc_local.report.text import duration, iso, local, printable, shortened
@@ -60,6 +61,13 @@ def gather(db: Database, workflow: WorkflowRow) -> Status:
             actions=actions.summary(db, workflow.id, workflow.run_id),
             at=clock.now(),
         )
+
+
+def outcome(workflow: WorkflowRow, run: RunRow | None, counts: dict[str, int]) -> ExitCode | None:
+    """The exit code for a workflow whose newest run has ended with nothing left to do; None when work remains."""
+    if workflow.is_canceled or run is None or run.ended_at is None or unfinished_jobs(counts):
+        return None
+    return ExitCode.OK if all_succeeded(counts) else ExitCode.FAILED
 
 
 def document(status: Status) -> dict[str, Any]:

@@ -42,11 +42,20 @@ def list_(
 
 
 @app.command()
-def status(context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None) -> int:
+def status(
+    context: typer.Context,
+    target: Target = None,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    exit_status: Annotated[
+        bool, typer.Option("--exit-status", help="Exit code 0 completed, 1 with failures, 3 work remains.")
+    ] = False,
+) -> int:
     """Show how far a workflow is and what went wrong."""
     from torc_local.cli.looking import show_status
 
-    return show_status(db_of(context, database), target, as_json=wants_json(context, answer))
+    return show_status(db_of(context, database), target, as_json=wants_json(context, answer), exit_status=exit_status)
 
 
 @app.command()

@@ -1,19 +1,24 @@
 """Commands that look closely: at one job, at who works, at what happens."""
 # ruff: noqa: PLC0415 - bodies import what they need when they are called
 
+from typing import Annotated
+
 import typer
 
 from torc_local.cli.app import app
 from torc_local.cli.options import (
+    MOST,
     Answer,
     Database,
     Failed,
+    Format,
     Limit,
     OfWorkflow,
     Regex,
     ReturnCode,
     Select,
     States,
+    Target,
     db_of,
     wants_json,
 )
@@ -42,3 +47,98 @@ def explain(
 
     asked = Asked(tuple(select or ()), states, failed, return_code, regex)
     return explain_jobs(db_of(context, database), workflow, asked, limit=limit, as_json=wants_json(context, answer))
+
+
+@app.command()
+def wait(
+    context: typer.Context,
+    target: Target = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="DURATION", help="Give up after so long, such as 2h.")
+    ] = None,
+    database: Database = None,
+    answer: Answer = None,
+) -> int:
+    """Wait until a workflow has ended; exit code 0 completed, 1 with failures, 3 work remains.
+
+    It has also ended when it is canceled, or when everybody who worked on it has stopped.
+    """
+    from torc_local.cli.waiting import wait as wait_for
+
+    return wait_for(db_of(context, database), target, timeout=timeout, as_json=wants_json(context, answer))
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    target: Target = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "-i",
+            "--interval",
+            "--poll-interval",
+            min=0.1,
+            max=86400,
+            metavar="SECONDS",
+            help="Between two looks.  [default: 1 on a terminal, otherwise 30]",
+        ),
+    ] = None,
+    database: Database = None,
+) -> int:
+    """Show the status until the workflow has ended: painted anew on a terminal, a line per change elsewhere.
+
+    Exit codes are those of `wait`.
+    """
+    from torc_local.cli.waiting import watch as watch_it
+
+    return watch_it(db_of(context, database), target, interval=interval)
+
+
+@app.command()
+def events(
+    context: typer.Context,
+    target: Target = None,
+    kinds: Annotated[
+        str | None, typer.Option("--type", metavar="TYPES", help="Only these, such as job_failed,runner_lost.")
+    ] = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", min=0, max=MOST, metavar="N", help="Only the last ones of the past.")
+    ] = None,
+    database: Database = None,
+    answer: Annotated[
+        Format | None, typer.Option("--format", help="Answer for people or for programs.  [default: table]")
+    ] = None,
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the workflow has ended.")] = False,
+) -> int:
+    """Show what has happened to a workflow; -f goes on with what happens. As JSON, -f prints an object per line."""
+    from torc_local.cli.waiting import show_events
+
+    return show_events(
+        db_of(context, database),
+        target,
+        follow=follow,
+        kinds=kinds,
+        tail=tail,
+        as_json=wants_json(context, answer),
+    )
+
+
+@app.command()
+def runners(
+    context: typer.Context,
+    target: Target = None,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    all_runs: Annotated[bool, typer.Option("--all-runs", help="Those of earlier runs, too.")] = False,
+) -> int:
+    """Show who works on a workflow: machines, runner processes, their jobs, and who has died.
+
+    Only runners of this machine are known to have died (LOST); those of others are taken for alive until a run finds
+    them silent.
+    """
+    from torc_local.cli.waiting import show_runners
+
+    return show_runners(db_of(context, database), target, all_runs=all_runs, as_json=wants_json(context, answer))
