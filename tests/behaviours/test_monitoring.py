@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.behaviour
 
@@ -159,3 +160,25 @@ def test_a_monitor_that_dies_is_replaced_and_disturbs_nobody(place):
 def workers(pid):
     """Pids of the processes of a run, in the order of their start."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_recommended_requirements_can_be_pasted_and_are_enough(place):
+    """Asked was a quarter of what jobs need: they are ended, and with what is recommended they complete."""
+    spec = {
+        "name": "w",
+        "resource_monitor": FAST,
+        "resource_requirements": [{"name": "r", "memory": "50m", "runtime": "1h"}],
+        "jobs": [
+            {"name": f"j{i}", "command": hold(200 * MB, seconds=3), "resource_requirements": "r"} for i in range(5)
+        ],
+    }
+    place.write(spec)
+    place.run("--fresh", code=1)
+    found = place.call("recommend", "-f", "json").json
+    (memory,) = (entry["memory_bytes"] for entry in found["recommendations"])
+    assert (memory["asked"], memory["samples"] + memory["lower_bounds"]) == (50 * MB, 5)
+    assert memory["lower_bounds"] > 0
+    spec["resource_requirements"] = yaml.safe_load(found["yaml"])["resource_requirements"]
+    place.write(spec)
+    place.run("--fresh")
+    assert "resource_requirements:\n  - name: r\n" in place.call("recommend", "2").out

@@ -8,7 +8,7 @@ from pathlib import Path
 from torc_local import __version__
 from torc_local.cli import answer, place, selecting
 from torc_local.ground.errors import ExitCode, InputError
-from torc_local.report import health, listing, scale, status
+from torc_local.report import advice, health, listing, scale, status
 from torc_local.report.text import plural, printable, table
 from torc_local.store import opening, reading
 from torc_local.store.database import Database
@@ -124,6 +124,17 @@ def show_scale(option: Path | None, word: str | None, *, as_json: bool) -> int:
         answer.document(figures)
     else:
         answer.lines(scale.screen(figures))
+    return ExitCode.OK
+
+
+def show_advice(option: Path | None, word: str | None, *, as_json: bool) -> int:
+    """``recommend``."""
+    with open_workflow(option, word) as (db, workflow):
+        found = advice.gather(db, workflow.id)
+    if as_json:
+        answer.document({"workflow_id": workflow.id, **advice.document(found)})
+    else:
+        answer.lines(advice.screen(found))
     return ExitCode.OK
 
 

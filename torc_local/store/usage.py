@@ -1,10 +1,10 @@
 """Statements for what a monitor measured: of attempts, and of a node."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from torc_local.store.database import Database
-from torc_local.store.registry import action
+from torc_local.store.registry import action, statement
 
 
 class Usage(NamedTuple):
@@ -76,3 +76,38 @@ def keep(db: Database, usages: Iterable[Usage]) -> None:
 def keep_node(db: Database, usage: NodeUsage) -> None:
     """Likewise, of a node."""
     _KEEP_NODE.run(db, usage)
+
+
+class Measured(NamedTuple):
+    """What one attempt used, with what it asked for; ``ended_for``: oom, timeout, killed, or empty: by itself."""
+
+    job_id: int
+    job_name: str
+    run_id: int
+    resource_requirements_id: int
+    status: str
+    return_code: int
+    ended_for: str
+    exec_time_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+    sampled_peak_bytes: int | None
+    peak_cpu_percent: float | None
+
+
+_MEASURED = statement(
+    "usage_measured",
+    "SELECT a.job_id, j.name, a.run_id, j.resource_requirements_id, a.status, a.return_code,"
+    " CASE WHEN a.reason LIKE 'oom:%' THEN 'oom' WHEN a.reason LIKE 'timeout:%' THEN 'timeout'"
+    "  WHEN a.return_code IN (-9, 137) THEN 'killed' ELSE '' END,"
+    " a.ended_at - a.started_at, max(a.cpu_s, coalesce(m.cpu_s, 0)), a.peak_memory_bytes, m.peak_memory_bytes,"
+    " m.peak_cpu_percent FROM job j JOIN attempt a ON a.job_id = j.id"
+    " LEFT JOIN attempt_usage m ON m.job_id = a.job_id AND m.run_id = a.run_id AND m.attempt_id = a.attempt_id"
+    " WHERE j.workflow_id = ? AND a.status IN ('completed', 'failed') ORDER BY a.job_id, a.run_id, a.attempt_id",
+    Measured._make,
+)
+
+
+def measured(db: Database, workflow_id: int) -> Iterator[Measured]:
+    """All attempts of a workflow that ended well, failed, or were ended for a limit."""
+    return _MEASURED.each(db, (workflow_id,))

@@ -137,6 +137,18 @@ def results(
     )
 
 
+@app.command()
+def recommend(context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None) -> int:
+    """Show what jobs used against what they ask for, and suggest requirements.
+
+    For each set of requirements, over all attempts: memory at most, run time and processors. The YAML is for pasting
+    into the workflow file. Attempts that were ended for a limit count as lower bounds.
+    """
+    from torc_local.cli.looking import show_advice
+
+    return show_advice(db_of(context, database), target, as_json=wants_json(context, answer))
+
+
 @_report.callback(invoke_without_command=True)
 def report(context: typer.Context) -> None:
     """Figures of a run: scale."""
