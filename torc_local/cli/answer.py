@@ -1,8 +1,9 @@
 """Writing to standard output: it carries data and nothing else."""
 
 import json
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,8 +16,32 @@ def document(content: dict[str, Any]) -> None:
     print(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2))
 
 
-def items(content: Iterable[dict[str, Any]]) -> None:
-    """Print a list as one JSON document, an item per line."""
+#: The formats of lists for programs.
+JSON, JSONL, CSV, TSV, NAMES = "json", "jsonl", "csv", "tsv", "names"
+
+_form = JSON
+
+
+def use(form: str) -> None:
+    """Print lists in this format from now on: one command is one process, and asks for one."""
+    global _form  # noqa: PLW0603 - so that a list need not know which formats there are
+    _form = form
+
+
+def items(content: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Print a list in the format that was asked for. ``columns``: the only keys, in this order."""
+    chosen = ({key: item[key] for key in columns} for item in content) if columns else content
+    if _form == JSON:
+        _json_items(chosen)
+    elif _form == JSONL:
+        sys.stdout.writelines(json.dumps(item) + "\n" for item in chosen)
+    elif _form == NAMES:
+        sys.stdout.writelines(f"{name_of(item)}\n" for item in content)
+    else:
+        _separated(chosen, columns)
+
+
+def _json_items(content: Iterable[dict[str, Any]]) -> None:
     write = sys.stdout.write
     write(f'{{"schema_version": {SCHEMA_VERSION}, "items": [')
     between = "\n"
@@ -24,6 +49,51 @@ def items(content: Iterable[dict[str, Any]]) -> None:
         write(between + json.dumps(item))
         between = ",\n"
     write("\n]}\n")
+
+
+def _separated(content: Iterable[dict[str, Any]], columns: Sequence[str]) -> None:
+    """With commas (RFC 4180, lines end as on Unix), or with tabs, where what would break a line is an escape."""
+    import csv  # noqa: PLC0415 - loaded when needed
+
+    heads = list(columns)
+    if _form == CSV:
+        write = csv.writer(sys.stdout, lineterminator="\n").writerow
+    else:
+
+        def write(row: Iterable[str]) -> object:
+            return sys.stdout.write("\t".join(map(_escaped, row)) + "\n")
+
+    if heads:
+        write(heads)
+    for item in content:
+        if not heads:
+            heads = list(item)
+            write(heads)
+        write([cell(item.get(key)) for key in heads])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def cell(value: Any) -> str:  # noqa: ANN401 - whatever is in an item
+    """A value as text: nothing for null, JSON for what has parts."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def name_of(item: dict[str, Any]) -> str:
+    """What an item of a list is called: its name, its job's, or what stands first in it."""
+    return cell(item.get("name") or item.get("job_name") or next(iter(item.values()), ""))
+
+
+def fitted(content: Iterable[str]) -> None:
+    """Print lines of a table; on a terminal none is longer than it is wide."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        content = (line if len(line) <= width else line[: width - 1] + "…" for line in content)
+    lines(content)
 
 
 def entries(content: Iterable[tuple[str, Any]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import typer
 
 from torc_local.cli import absent
 from torc_local.cli.helping import EPILOG
-from torc_local.cli.options import Answer, Common, Database
+from torc_local.cli.options import Common, Database, ListAnswer
 from torc_local.cli.words import Commands, did_you_mean
 from torc_local.ground.errors import ExitCode, InputError
 
@@ -93,7 +93,7 @@ _Shared = Annotated[
 def root(
     context: typer.Context,
     database: Database = None,
-    answer: Answer = None,
+    answer: ListAnswer = None,
     *,
     version: Annotated[  # noqa: ARG001 - its callback does it
         bool,

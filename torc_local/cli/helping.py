@@ -60,7 +60,7 @@ TARGET names what a command works on:
   torc_output/torc.db        a database with one workflow in it
   (nothing)                  the only workflow in the database
 
-SELECT names jobs (retry, reset, cancel, explain):
+SELECT names jobs (jobs, results, logs, explain, retry, reset, cancel):
 
   sim_7 'sim_*'              by name, or by a pattern of names
   12 1,3,5-8                 by id

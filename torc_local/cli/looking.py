@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from torc_local import __version__
-from torc_local.cli import answer, place, selecting
+from torc_local.cli import answer, place
 from torc_local.ground.errors import ExitCode, InputError
 from torc_local.report import advice, health, listing, scale, status
-from torc_local.report.text import plural, printable, table
-from torc_local.store import opening, reading
+from torc_local.report.text import printable, table
+from torc_local.store import opening
 from torc_local.store.database import Database
 from torc_local.store.runners import RunnerRow
 from torc_local.store.workflows import WorkflowRow
@@ -51,7 +51,7 @@ def show_list(option: Path | None, archived: set[bool], *, as_json: bool) -> int
         if as_json:
             answer.items(listing.workflow_items(db, archived))
         else:
-            answer.lines(listing.workflow_table(db, archived))
+            answer.fitted(listing.workflow_table(db, archived))
     return ExitCode.OK
 
 
@@ -70,21 +70,6 @@ def show_status(option: Path | None, word: str | None, *, as_json: bool, exit_st
     return ExitCode.INCOMPLETE if code is None else code
 
 
-def show_jobs(
-    option: Path | None, word: str | None, *, states: str | None, failed: bool, limit: int | None, as_json: bool
-) -> int:
-    """``jobs``."""
-    wanted = selecting.states(states, failed=failed)
-    with open_workflow(option, word) as (db, workflow):
-        rows = reading.jobs(db, workflow.id, wanted, limit)
-        if as_json:
-            answer.items(map(listing.job_item, rows))
-        else:
-            answer.lines(listing.job_table(rows))
-            _say_cut(len(rows), limit)
-    return ExitCode.OK
-
-
 def show_job(option: Path | None, name: str, workflow_id: int | None, *, as_json: bool) -> int:
     """``job``."""
     with _open(option) as db:
@@ -95,25 +80,6 @@ def show_job(option: Path | None, name: str, workflow_id: int | None, *, as_json
             else:
                 answer.lines(listing.job_screen(db, job_id))
     return ExitCode.OK
-
-
-def show_results(
-    option: Path | None, word: str | None, *, all_runs: bool, failed: bool, limit: int | None, as_json: bool
-) -> int:
-    """``results``."""
-    with open_workflow(option, word) as (db, workflow):
-        rows = reading.results(db, workflow.id, all_runs=all_runs, failed=failed, limit=limit)
-        if as_json:
-            answer.items(map(listing.result_item, rows))
-        else:
-            answer.lines(listing.result_table(rows))
-            _say_cut(len(rows), limit)
-    return ExitCode.OK
-
-
-def _say_cut(shown: int, limit: int | None) -> None:
-    if limit is not None and shown == limit:
-        answer.note(f"the first {plural(shown, 'line')}; --limit allows more")
 
 
 def show_scale(option: Path | None, word: str | None, *, as_json: bool) -> int:

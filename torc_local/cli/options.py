@@ -6,12 +6,26 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from torc_local.cli import answer
+from torc_local.ground.errors import InputError
+
 
 class Format(enum.StrEnum):
     """How a command answers on standard output."""
 
     TABLE = "table"
     JSON = "json"
+
+
+class ListFormat(enum.StrEnum):
+    """How a list answers on standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"
+    NAMES = "names"
 
 
 class Drawing(enum.StrEnum):
@@ -49,7 +63,7 @@ class Common(NamedTuple):
     """Options that may stand in front of the command."""
 
     database: Path | None = None
-    format: Format | None = None
+    format: ListFormat | None = None
 
 
 #: The largest number that an option takes: what SQLite cannot hold is a slip of the fingers.
@@ -68,6 +82,10 @@ Database = Annotated[
 
 Answer = Annotated[
     Format | None, typer.Option("-f", "--format", help="Answer for people or for programs.  [default: table]")
+]
+
+ListAnswer = Annotated[
+    ListFormat | None, typer.Option("-f", "--format", help="Answer for people or for programs.  [default: table]")
 ]
 
 Target = Annotated[str | None, typer.Argument(metavar="TARGET", help="Id of a workflow, or a database.")]
@@ -102,9 +120,21 @@ def db_of(context: typer.Context, option: Path | None) -> Path | None:
 
 
 def wants_json(context: typer.Context, option: Format | None) -> bool:
-    """Whether programs are to be answered."""
+    """Whether programs are to be answered, with one document. Raises InputError for formats that only lists have."""
     common = context.find_object(Common) or Common()
-    return (option or common.format) is Format.JSON
+    chosen = str(option or common.format or Format.TABLE)
+    if chosen not in list(map(str, Format)):
+        raise InputError(f"{context.command_path} answers as table or json, not as {chosen}: it is no list")
+    answer.use(answer.JSON)
+    return chosen == Format.JSON
+
+
+def wants_items(context: typer.Context, option: ListFormat | None) -> bool:
+    """Whether programs are to be answered, with a list in the format that they want; it is printed in that."""
+    common = context.find_object(Common) or Common()
+    chosen = option or common.format or ListFormat.TABLE
+    answer.use(answer.JSON if chosen is ListFormat.TABLE else chosen.value)
+    return chosen is not ListFormat.TABLE
 
 
 Jobs = Annotated[

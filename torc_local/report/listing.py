@@ -10,6 +10,7 @@ from torc_local.report import output
 from torc_local.report.text import duration, iso, local, printable, shortened, size, table
 from torc_local.store import reading, workflows
 from torc_local.store.database import Database
+from torc_local.store.overview import RunningNow
 from torc_local.store.reading import AttemptRow, JobDetails, JobRow, Neighbour
 
 #: States that ``--failed`` means: jobs that ran, or were to run, and did not succeed by themselves.
@@ -97,6 +98,69 @@ def job_table(rows: list[JobRow]) -> list[str]:
         for row in rows
     ]
     return table(heads, cells, right=(0, 3))
+
+
+#: Columns of an attempt that are known while it has ended, in lists of jobs too.
+_OF_ATTEMPT = (
+    "run_id", "return_code", "reason", "start_time", "exec_time_seconds", "cpu_time_seconds", "peak_memory_bytes",
+    "peak_memory_source", "peak_memory_at_most_bytes", "avg_memory_bytes", "peak_cpu_percent", "avg_cpu_percent",
+    "node",
+)  # fmt: skip
+
+#: Columns of ``jobs`` with what was measured, and those in its table.
+MEASURED_COLUMNS = ("id", "name", "status", "command", "attempt_id", "priority", *_OF_ATTEMPT)
+MEASURED_SHOWN = (
+    "id",
+    "name",
+    "status",
+    "exec_time_seconds",
+    "cpu_time_seconds",
+    "peak_memory_bytes",
+    "node",
+    "reason",
+)
+
+
+def measured_items(
+    rows: list[JobRow], tries: list[AttemptRow], running: list[RunningNow], *, at: float
+) -> list[dict[str, Any]]:
+    """JSON items of ``jobs`` with each one's newest attempt; of a job that runs, how long by now."""
+    nothing = dict.fromkeys(_OF_ATTEMPT)
+    ended = {row.job_id: row for row in tries}
+    now = {row.job_id: row for row in running}
+    items = []
+    for row in rows:
+        item = {**job_item(row), **nothing}
+        if (one := now.get(row.id)) is not None:
+            item |= {"run_id": one.run_id, "start_time": iso(one.started_at), "node": one.node}
+            item["exec_time_seconds"] = at - one.started_at
+        elif (tried := ended.get(row.id)) is not None:
+            result = result_item(tried)
+            item |= {key: result[key] for key in _OF_ATTEMPT}
+        items.append(item)
+    return items
+
+
+#: Columns of ``results``, and those in its table when it is sorted.
+RESULT_COLUMNS = (
+    "job_id", "job_name", "run_id", "attempt_id", "return_code", "status", "reason", "start_time", "completion_time",
+    "exec_time_seconds", "cpu_time_seconds", "peak_memory_bytes", "peak_memory_source", "peak_memory_at_most_bytes",
+    "avg_memory_bytes", "peak_cpu_percent", "avg_cpu_percent", "samples", "runner_id", "node",
+)  # fmt: skip
+RESULT_SHOWN = (
+    "job_id", "job_name", "run_id", "attempt_id", "status", "return_code", "exec_time_seconds", "cpu_time_seconds",
+    "peak_memory_bytes", "node", "reason",
+)  # fmt: skip
+
+_HEADS = {
+    "exec_time_seconds": "TIME", "cpu_time_seconds": "CPU", "peak_memory_bytes": "PEAK MEM", "attempt_id": "ATTEMPT",
+    "return_code": "CODE", "run_id": "RUN", "job_id": "JOB", "job_name": "NAME",
+}  # fmt: skip
+
+
+def head_of(column: str) -> str:
+    """The head of a column of a table."""
+    return _HEADS.get(column, column.upper().replace("_", " "))
 
 
 def result_item(row: AttemptRow) -> dict[str, Any]:

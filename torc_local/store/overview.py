@@ -31,6 +31,15 @@ class RunnerNow(NamedTuple):
     end_reason: str | None
 
 
+class RunningNow(NamedTuple):
+    """A job on record as running."""
+
+    job_id: int
+    run_id: int
+    started_at: float
+    node: str
+
+
 class _Id(NamedTuple):
     id: int
 
@@ -60,3 +69,16 @@ def newest_runner(db: Database, workflow_id: int) -> int:
     """The id of the runner that came last; 0 when there was none."""
     found = _NEWEST.first(db, (workflow_id,))
     return 0 if found is None else found.id
+
+
+_RUNNING = statement(
+    "overview_running",
+    "SELECT r.job_id, u.run_id, r.started_at, n.hostname FROM running r JOIN job j ON j.id = r.job_id"
+    " JOIN runner u ON u.id = j.runner_id JOIN node n ON n.id = u.node_id WHERE j.workflow_id = ?",
+    RunningNow._make,
+)
+
+
+def running(db: Database, workflow_id: int) -> list[RunningNow]:
+    """The jobs of a workflow that run now."""
+    return _RUNNING.rows(db, (workflow_id,))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from torc_local.cli.app import app
-from torc_local.cli.options import Answer, Database, OfWorkflow, Target, db_of, wants_json
+from torc_local.cli.options import Database, ListAnswer, OfWorkflow, Target, db_of, wants_items
 from torc_local.ground.errors import InputError
 
 _files = typer.Typer(rich_markup_mode=None, help="Files of a workflow: list, list-required-existing.")
@@ -29,21 +29,23 @@ def files_(context: typer.Context) -> None:
 
 
 @_files.command("list")
-def files_list(context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None) -> int:
+def files_list(
+    context: typer.Context, target: Target = None, database: Database = None, answer: ListAnswer = None
+) -> int:
     """List the files that jobs read and write, and whether they are there."""
     from torc_local.cli.data import list_files
 
-    return list_files(db_of(context, database), target, as_json=wants_json(context, answer))
+    return list_files(db_of(context, database), target, as_json=wants_items(context, answer))
 
 
 @_files.command("list-required-existing")
 def files_list_required(
-    context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None
+    context: typer.Context, target: Target = None, database: Database = None, answer: ListAnswer = None
 ) -> int:
     """List paths that must exist: inputs that no job writes, and outputs of completed jobs."""
     from torc_local.cli.data import list_required
 
-    return list_required(db_of(context, database), target, as_json=wants_json(context, answer))
+    return list_required(db_of(context, database), target, as_json=wants_items(context, answer))
 
 
 @_actions.callback(invoke_without_command=True)
@@ -55,12 +57,12 @@ def actions_(context: typer.Context) -> None:
 
 @_actions.command("list")
 def actions_list(
-    context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None
+    context: typer.Context, target: Target = None, database: Database = None, answer: ListAnswer = None
 ) -> int:
     """List actions, what they wait for, and how they were executed in the newest run."""
     from torc_local.cli.acting import list_actions
 
-    return list_actions(db_of(context, database), target, as_json=wants_json(context, answer))
+    return list_actions(db_of(context, database), target, as_json=wants_items(context, answer))
 
 
 @_user_data.callback(invoke_without_command=True)
@@ -99,19 +101,19 @@ def user_data_put(
 
 @_user_data.command("list")
 def user_data_list(
-    context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None
+    context: typer.Context, target: Target = None, database: Database = None, answer: ListAnswer = None
 ) -> int:
     """List user data, what it is now, and which job wrote it."""
     from torc_local.cli.data import list_user_data
 
-    return list_user_data(db_of(context, database), target, as_json=wants_json(context, answer))
+    return list_user_data(db_of(context, database), target, as_json=wants_items(context, answer))
 
 
 @_user_data.command("list-missing")
 def user_data_list_missing(
-    context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None
+    context: typer.Context, target: Target = None, database: Database = None, answer: ListAnswer = None
 ) -> int:
     """List user data that jobs read, that has no data, and that no job writes."""
     from torc_local.cli.data import list_missing
 
-    return list_missing(db_of(context, database), target, as_json=wants_json(context, answer))
+    return list_missing(db_of(context, database), target, as_json=wants_items(context, answer))

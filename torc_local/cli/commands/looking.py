@@ -13,10 +13,15 @@ from torc_local.cli.options import (
     InWorkflow,
     Job,
     Limit,
+    ListAnswer,
     OfWorkflow,
     Records,
+    Regex,
+    ReturnCode,
+    Select,
     Target,
     db_of,
+    wants_items,
     wants_json,
 )
 from torc_local.ground.errors import InputError
@@ -29,7 +34,7 @@ app.add_typer(_report, name="report")
 def list_(
     context: typer.Context,
     database: Database = None,
-    answer: Answer = None,
+    answer: ListAnswer = None,
     *,
     everything: Annotated[bool, typer.Option("--all", "--include-archived", help="Also archived ones.")] = False,
     archived: Annotated[bool, typer.Option("--archived", "--archived-only", help="Only archived ones.")] = False,
@@ -38,7 +43,7 @@ def list_(
     from torc_local.cli.looking import show_list
 
     wanted = {True} if archived else {False, True} if everything else {False}
-    return show_list(db_of(context, database), wanted, as_json=wants_json(context, answer))
+    return show_list(db_of(context, database), wanted, as_json=wants_items(context, answer))
 
 
 @app.command()
@@ -58,24 +63,46 @@ def status(
     return show_status(db_of(context, database), target, as_json=wants_json(context, answer), exit_status=exit_status)
 
 
+_Sort = Annotated[
+    str | None, typer.Option("--sort", metavar="COLUMN", help="By a column; -COLUMN has the largest first.")
+]
+_Columns = Annotated[str | None, typer.Option("--columns", metavar="A,B", help="Only these columns, named as in JSON.")]
+_Extreme = Annotated[int | None, typer.Option("--slowest", min=0, max=MOST, metavar="N", help="The N slowest.")]
+
+
 @app.command()
 def jobs(
     context: typer.Context,
-    target: Target = None,
+    select: Select = None,
     states: Annotated[
         str | None, typer.Option("-s", "--status", metavar="STATES", help="Only these, such as ready,running.")
     ] = None,
+    return_code: ReturnCode = None,
+    regex: Regex = None,
+    workflow: OfWorkflow = None,
+    slowest: _Extreme = None,
+    largest: Annotated[
+        int | None, typer.Option("--largest", min=0, max=MOST, metavar="N", help="The N with the most memory.")
+    ] = None,
+    sort: _Sort = None,
+    columns: _Columns = None,
     limit: Limit = None,
     database: Database = None,
-    answer: Answer = None,
+    answer: ListAnswer = None,
     *,
     failed: Annotated[bool, typer.Option("--failed", help="Only failed and terminated ones.")] = False,
+    running: Annotated[bool, typer.Option("--running", help="Only running ones, and for how long.")] = False,
 ) -> int:
-    """List jobs."""
-    from torc_local.cli.looking import show_jobs
+    """List jobs: all, or those of SELECT. A lone number is the id of a workflow, as in Torc; with -w that of a job."""
+    from torc_local.cli.selecting import Asked
+    from torc_local.cli.tables import Extremes, View, show_jobs
 
     return show_jobs(
-        db_of(context, database), target, states=states, failed=failed, limit=limit, as_json=wants_json(context, answer)
+        db_of(context, database),
+        workflow,
+        Asked(tuple(select or ()), states, failed, return_code, regex),
+        Extremes(slowest, largest, running),
+        View(limit, sort, columns, wants_items(context, answer)),
     )
 
 
@@ -116,24 +143,29 @@ def logs(
 @app.command()
 def results(
     context: typer.Context,
-    target: Target = None,
+    select: Select = None,
+    return_code: ReturnCode = None,
+    regex: Regex = None,
+    workflow: OfWorkflow = None,
+    sort: _Sort = None,
+    columns: _Columns = None,
     limit: Limit = None,
     database: Database = None,
-    answer: Answer = None,
+    answer: ListAnswer = None,
     *,
     all_runs: Annotated[bool, typer.Option("--all-runs", help="All attempts, not only each job's newest.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Only attempts that did not complete.")] = False,
 ) -> int:
-    """List how attempts ended: exit code, time, CPU time, memory."""
-    from torc_local.cli.looking import show_results
+    """List how attempts ended: exit code, time, CPU time, memory. A lone number is the id of a workflow, as in Torc."""
+    from torc_local.cli.selecting import Asked
+    from torc_local.cli.tables import View, show_results
 
     return show_results(
         db_of(context, database),
-        target,
+        workflow,
+        Asked(tuple(select or ()), None, failed, return_code, regex),
+        View(limit, sort, columns, wants_items(context, answer)),
         all_runs=all_runs,
-        failed=failed,
-        limit=limit,
-        as_json=wants_json(context, answer),
     )
 
 
@@ -176,12 +208,12 @@ def records_(
     target: Target = None,
     limit: Limit = None,
     database: Database = None,
-    answer: Answer = None,
+    answer: ListAnswer = None,
 ) -> int:
     """List the parts of a workflow: what Torc's `events list`, `job-dependencies job-job` and the like mean."""
     from torc_local.cli.records import list_records
 
-    return list_records(db_of(context, database), kind.value, target, limit=limit, as_json=wants_json(context, answer))
+    return list_records(db_of(context, database), kind.value, target, limit=limit, as_json=wants_items(context, answer))
 
 
 @app.command("record", hidden=True)

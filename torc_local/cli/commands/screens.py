@@ -11,8 +11,9 @@ from torc_local.cli.options import (
     Answer,
     Database,
     Failed,
-    Format,
     Limit,
+    ListAnswer,
+    ListFormat,
     OfWorkflow,
     Regex,
     ReturnCode,
@@ -20,6 +21,7 @@ from torc_local.cli.options import (
     States,
     Target,
     db_of,
+    wants_items,
     wants_json,
 )
 
@@ -34,7 +36,7 @@ def explain(
     workflow: OfWorkflow = None,
     limit: Limit = None,
     database: Database = None,
-    answer: Answer = None,
+    answer: ListAnswer = None,
     *,
     failed: Failed = False,
 ) -> int:
@@ -46,7 +48,7 @@ def explain(
     from torc_local.cli.selecting import Asked
 
     asked = Asked(tuple(select or ()), states, failed, return_code, regex)
-    return explain_jobs(db_of(context, database), workflow, asked, limit=limit, as_json=wants_json(context, answer))
+    return explain_jobs(db_of(context, database), workflow, asked, limit=limit, as_json=wants_items(context, answer))
 
 
 @app.command()
@@ -107,7 +109,7 @@ def events(
     ] = None,
     database: Database = None,
     answer: Annotated[
-        Format | None, typer.Option("--format", help="Answer for people or for programs.  [default: table]")
+        ListFormat | None, typer.Option("--format", help="Answer for people or for programs.  [default: table]")
     ] = None,
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the workflow has ended.")] = False,
@@ -121,7 +123,7 @@ def events(
         follow=follow,
         kinds=kinds,
         tail=tail,
-        as_json=wants_json(context, answer),
+        as_json=wants_items(context, answer),
     )
 
 
@@ -130,7 +132,7 @@ def runners(
     context: typer.Context,
     target: Target = None,
     database: Database = None,
-    answer: Answer = None,
+    answer: ListAnswer = None,
     *,
     all_runs: Annotated[bool, typer.Option("--all-runs", help="Those of earlier runs, too.")] = False,
 ) -> int:
@@ -141,4 +143,4 @@ def runners(
     """
     from torc_local.cli.waiting import show_runners
 
-    return show_runners(db_of(context, database), target, all_runs=all_runs, as_json=wants_json(context, answer))
+    return show_runners(db_of(context, database), target, all_runs=all_runs, as_json=wants_items(context, answer))
