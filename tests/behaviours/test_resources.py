@@ -335,3 +335,13 @@ def test_what_another_workflows_run_held_that_dies_meanwhile_is_free_again(place
             process.kill()
             process.communicate()
     assert place.text("used") == "5\n"
+
+
+def test_the_limit_that_is_left_to_slurm_is_that_of_the_allocation(place):
+    place.write(workflow({"long": ("touch ran", "r", {})}, {"r": {"runtime": "1h"}}))
+    inside = {**os.environ, "SLURM_JOB_ID": "1", "SLURM_JOB_END_TIME": str(int(time.time()) + 1800)}
+    answer = place.call("run", "w.yaml", "--progress", "lines", "--time-limit", "auto", env=inside)
+    assert (answer.code, "it needs 1h of run time" in answer.err) == (1, True)
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+    assert place.call("run", "w.yaml", "--progress", "none", "--time-limit", "auto", env=outside).code == 0
+    assert (place.root / "ran").exists()

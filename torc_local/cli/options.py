@@ -173,7 +173,9 @@ Grace = Annotated[
 
 TimeLimit = Annotated[
     str | None,
-    typer.Option("--time-limit", metavar="DURATION", help="Stop after so long, such as 2h; jobs must fit in."),
+    typer.Option(
+        "--time-limit", metavar="DURATION", help="Stop after so long, such as 2h; auto: when the Slurm allocation ends."
+    ),
 ]
 
 Monitored = Annotated[

@@ -10,11 +10,14 @@ from torc_local.cli import answer, changing, place, progress
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_duration, parse_memory
-from torc_local.process import gpus, neighbours
+from torc_local.process import allocation, gpus, neighbours
 from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
 from torc_local.report import status, summary
 from torc_local.store import opening
+
+#: The time limit that is asked of Slurm, when the run begins.
+_AUTO = "auto"
 
 
 class Request(NamedTuple):
@@ -72,6 +75,8 @@ def run_target(request: Request) -> int:
         _check_output(request.output_dir / "stdio")
     with neighbours.present(path) as answering:
         workflow_id = _workflow_of(request, target, path)
+        if request.time_limit == _AUTO:
+            time_limit_s = allocation.seconds_left(os.environ)
         options = Options(
             jobs=request.jobs,
             runners=request.runners,
@@ -159,14 +164,14 @@ def _memory(text: str | None, gigabytes: float | None) -> int | None:
 
 
 def _time_limit(text: str | None) -> float | None:
-    if text is None:
+    if text is None or text == _AUTO:
         return None
     try:
         seconds = parse_duration(text)
     except ValueError as error:
         raise InputError(f"--time-limit: {error}") from None
     if seconds == 0:
-        raise InputError("--time-limit: no job can run in no time", hint="write 90m or 2h")
+        raise InputError("--time-limit: no job can run in no time", hint="write 90m or 2h, or auto")
     return seconds
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from torc_local.ground import clock
+from torc_local.process import allocation
 from torc_local.process.gpus import devices
 
 
@@ -32,7 +33,7 @@ def this_machine(*, cpus: int | None = None, memory_bytes: int | None = None, gp
     return Machine(
         hostname=socket.gethostname(),
         boot_id=boot_id(),
-        num_cpus=len(os.sched_getaffinity(0)) if cpus is None else cpus,
+        num_cpus=allocation.cpus(os.environ, len(os.sched_getaffinity(0))) if cpus is None else cpus,
         memory_bytes=_memory_bytes() if memory_bytes is None else memory_bytes,
         num_gpus=len(devices(None, os.environ).names) if gpus is None else gpus,
     )
@@ -107,9 +108,8 @@ def stat(pid: int) -> list[str]:
 
 
 def _memory_bytes() -> int:
-    total = int(psutil.virtual_memory().total)
-    limit = _line("/sys/fs/cgroup/memory.max")
-    return min(total, int(limit)) if limit.isdigit() else total
+    total = allocation.group_memory_bytes(int(psutil.virtual_memory().total))
+    return allocation.memory_bytes(os.environ, total)
 
 
 def _line(path: str) -> str:
