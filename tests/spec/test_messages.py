@@ -111,10 +111,10 @@ def test_an_unsupported_key_without_content_is_fine(empty):
 
 
 def test_harmless_keys_are_noted_once_each(read):
-    spec = read("name: w\njobs: []\nslurm_defaults: {a: b}\nproject: p\nmetadata: m\naccess_groups: [1]\n")
+    spec = read("name: w\njobs: []\naccess_groups: [1]\nproject: p\nmetadata: m\nenable_ro_crate: true\n")
     assert [(w.line, w.message.split()[0]) for w in spec.warnings] == [
-        (3, "'slurm_defaults'"),
-        (6, "'access_groups'"),
+        (3, "'access_groups'"),
+        (6, "'enable_ro_crate'"),
     ]
 
 

@@ -2,13 +2,21 @@
 
 import pytest
 
+from torc_local.spec import settings
+
 GOOD = "name: w\njobs: []\n"
 
 
-def test_schedulers_and_defaults_are_kept_with_a_note(read):
-    spec = read(GOOD + "slurm_schedulers: [{name: s, account: a, nodes: 2}, {account: b}]\nslurm_defaults: {qos: x}\n")
+def test_schedulers_and_defaults_are_kept(read):
+    spec = read(
+        GOOD + "slurm_schedulers: [{name: s, account: a, nodes: 2}, {account: b}]\n"
+        "slurm_defaults: {qos: x, requeue: true, hold: false, nice: 5}\n"
+    )
     assert spec.schedulers == ("s",)
-    assert [warning.message.split()[0] for warning in spec.warnings] == ["'slurm_schedulers'", "'slurm_defaults'"]
+    assert spec.warnings == ()
+    kept = settings.loads(settings.dumps(spec.settings))
+    assert kept.slurm_schedulers == ((("name", "s"), ("account", "a"), ("nodes", "2")), (("account", "b"),))
+    assert kept.slurm_defaults == (("qos", "x"), ("requeue", ""), ("nice", "5"))
 
 
 def test_a_key_that_nobody_knows_is_noted(read):
@@ -32,6 +40,9 @@ def test_a_key_that_nobody_knows_is_noted(read):
         ("slurm_defaults: [a]", "'slurm_defaults' must be a mapping, not a list"),
         ("slurm_defaults: {Partition: a}", "'Partition' cannot be in 'slurm_defaults'"),
         ("slurm_defaults: {job-name: a}", "'job-name' cannot be in 'slurm_defaults'"),
+        ('slurm_schedulers: [{account: "a\\nb"}]', "'account' has characters that a batch script cannot carry"),
+        ('slurm_schedulers: [{account: a, extra: "\'"}]', "'extra' cannot be read as words: no closing quotation"),
+        ("slurm_defaults: {a b: c}", "'a b' in 'slurm_defaults' is no option of sbatch"),
         ("slurm_defaults: {qos: [a]}", "'qos' in 'slurm_defaults' must be one value, not a list"),
     ],
 )

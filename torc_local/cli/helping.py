@@ -15,7 +15,7 @@ All commands and options: torc-local --help, torc-local COMMAND --help
 """
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Run", ("run", "join", "cancel")),
+    ("Run", ("run", "join", "slurm", "cancel")),
     ("Build", ("init", "create", "check", "convert", "schema", "plan", "graph", "add", "spawn", "export", "import")),
     (
         "Look",

@@ -122,7 +122,8 @@ def keep_open(db: Database, workflow_id: int, run_id: int) -> bool:
 def claim(db: Database, me: Me, action: ActionRow, *, at: float, log: str | None) -> bool:
     """Take an action that is due; False when it is not any more: others were faster, or the workflow was canceled.
 
-    One that asks for nodes is over with that: there is nobody to ask, so it is noted for people.
+    One that asks for nodes without anything to be executed (``log``: None) is over with that: there is nobody to ask,
+    so it is noted for people.
 
     Process: the actor ``me``, nobody else. Raises Fenced, having changed nothing, when it was declared dead.
     Crash:   one transaction; see above.
@@ -136,7 +137,7 @@ def claim(db: Database, me: Me, action: ActionRow, *, at: float, log: str | None
         if action.trigger_type == ON_WORKFLOW_COMPLETE and unfinished_jobs(workflows.counts(db, me.workflow_id)):
             return False  # somebody has added jobs meanwhile
         taken = actions.claim(db, action.id, me.run_id, action.worker, runner_id=me.runner_id, at=at, log=log)
-        if taken and action.action_type == SCHEDULE_NODES:
+        if taken and action.action_type == SCHEDULE_NODES and log is None:
             actions.end(db, action.id, me.run_id, action.worker, runner_id=me.runner_id, how=Executed(0, None, at))
             asked = json.loads(action.config)
             message = f"{title(action)} asks for nodes of scheduler '{asked['scheduler']}': none were scheduled"

@@ -4,14 +4,19 @@ There is one where a workflow has actions: first for what comes before all jobs,
 have begun, one for the rest. It has a row among the runners, so that its death is noticed and what it left is ended as
 theirs; it claims no jobs. What a SIGKILL leaves at each moment is in engine/acting.py.
 
-Commands run with bash in the output directory (Torc), each in a process group of its own. Told to stop, it lets the
-command at work end within the grace, begins with no other one, and gives back an action that is not done.
+Commands run with bash in the output directory (Torc), each in a process group of its own. Asking Slurm for nodes is a
+command, too: an allocation too many, after a crash, finds nothing to do. Told to stop, it lets the command at work end
+within the grace, begins with no other one, and gives back an action that is not done.
 """
 
 import enum
+import json
 import os
 import re
+import shlex
+import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -101,6 +106,7 @@ class Actor:
         private.make_own_directory(self._shown)
         self._logs = self._shown.resolve()
         self._base = setup.db_path.resolve().parent
+        self._called_in = Path.cwd()
         os.chdir(setup.output_dir)
         self._watch = Watch()
         self._seen = -1  # data_version at the last look
@@ -160,7 +166,7 @@ class Actor:
                 self._standing = acting.later(self._db, self._me, self._watch, jobs_finished=over, at_end=self._at_end)
 
     def _execute(self, action: ActionRow) -> None:
-        commands = acting.commands(action)
+        commands = acting.commands(action) if action.action_type != acting.SCHEDULE_NODES else self._requests(action)
         name = self._log_name(action)
         log = self._logs / name
         kept = str(log.relative_to(self._base) if log.is_relative_to(self._base) else log) if commands else None
@@ -172,6 +178,19 @@ class Actor:
             self._told(lambda: acting.give_back(self._db, self._me, action, at=clock.now()))
         else:
             self._told(lambda: acting.end(self._db, self._me, action, how))
+
+    def _requests(self, action: ActionRow) -> list[str]:
+        """What asks Slurm for nodes, once for each allocation; nothing where there is no Slurm."""
+        if shutil.which("sbatch", path=os.fsdecode(self._environment.get(b"PATH", b""))) is None:
+            return []
+        asked = json.loads(action.config)
+        words = [sys.executable, "-m", "torc_local", "--db", os.fsdecode(self._environment[b"TORC_LOCAL_DB"])]
+        words += ["slurm", "submit", str(self._me.workflow_id), "--scheduler", asked["scheduler"]]
+        words += ["--output-dir", os.fsdecode(self._environment[b"TORC_OUTPUT_DIR"])]
+        if asked["max_parallel_jobs"] is not None:
+            words += ["--jobs", str(asked["max_parallel_jobs"])]
+        # Jobs work there where their worker was called: on the nodes as here.
+        return [f"cd {shlex.quote(str(self._called_in))} && {shlex.join(words)}"] * asked["num_allocations"]
 
     def _log_name(self, action: ActionRow) -> str:
         """Like Torc's logs: by workflow, run and number; of a worker's own, also by the worker."""

@@ -171,7 +171,6 @@ def _check_selection(entry: dict[str, object], trigger: str, here: Path, problem
 
 
 def _nodes(entry: dict[str, object], schedulers: Collection[str], here: Path, problems: Problems) -> Nodes | None:
-    problems.warn(here, f"{SCHEDULE_NODES} is noted and schedules nothing: jobs run where 'run' is called")
     if entry.get("commands") not in (None, []):
         problems.warn((*here, "commands"), f"'commands' has no effect on {SCHEDULE_NODES}")
     kind = text(entry.get("scheduler_type"), "scheduler_type", (*here, "scheduler_type"), problems)

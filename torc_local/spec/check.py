@@ -53,9 +53,11 @@ def check(tree: object, problems: Problems) -> Spec | None:
     settings = read_execution(tree.get("execution_config"), _settings(tree, problems), problems)
     settings = read_monitoring(tree.get("resource_monitor"), settings, problems)
     handlers, handler_names = read_handlers(tree.get("failure_handlers"), problems)
-    settings = settings._replace(failure_handlers=tuple(handlers))
-    schedulers = read_slurm(tree, problems)
-    actions = read_actions(tree.get("actions"), schedulers, problems)
+    slurm = read_slurm(tree, problems)
+    settings = settings._replace(
+        failure_handlers=tuple(handlers), slurm_schedulers=slurm.schedulers, slurm_defaults=slurm.defaults
+    )
+    actions = read_actions(tree.get("actions"), slurm.names, problems)
     shared = read_parameters(tree.get("parameters"), ("parameters",), problems)
     resources = read_resources(tree.get("resource_requirements"), problems)
     files = read_declared(FILES, tree.get("files"), shared, problems)
@@ -102,7 +104,7 @@ def check(tree: object, problems: Problems) -> Spec | None:
         io=() if uses is None else uses.bits,
         actions=tuple(selected),
         file_count_before_expansion=len(tree.get("files") or ()),
-        schedulers=tuple(schedulers),
+        schedulers=tuple(slurm.names),
     )
 
 

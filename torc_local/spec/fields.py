@@ -10,8 +10,6 @@ from torc_local.spec.wording import describe, did_you_mean, quote
 
 #: Harmless keys; a note says so where a person would expect an effect.
 IGNORED_WORKFLOW = {
-    "slurm_schedulers": True,
-    "slurm_defaults": True,
     "enable_ro_crate": True,
     "access_groups": True,
     "compute_node_expiration_buffer_seconds": True,
@@ -26,6 +24,7 @@ WORKFLOW_KEYS = frozenset(
     {"name", "description", "user", "project", "metadata", "parameters", "jobs", "resource_requirements"}
     | {"jobs_sort_method", "execution_config", "files", "user_data", "env", "submission_directory"}
     | {"failure_handlers", "use_pending_failed", "actions", "dynamic_jobs", "resource_monitor"}
+    | {"slurm_schedulers", "slurm_defaults"}
     | IGNORED_WORKFLOW.keys()
 )
 JOB_KEYS = frozenset(

@@ -90,4 +90,4 @@ class Spec(NamedTuple):
     io: Sequence[int] = ()  # per job, the bits of ground/io.py; empty: none of any job
     actions: tuple[Action, ...] = ()
     file_count_before_expansion: int = 0
-    schedulers: tuple[str, ...] = ()  # names of Slurm's, which have no effect
+    schedulers: tuple[str, ...] = ()  # names of Slurm's, which actions may name

@@ -175,8 +175,8 @@ _JOB: dict[str, tuple[_Schema, str]] = {
     "stdio": (_ANYTHING, "Which of its streams are kept."),  # filled in below
 }
 _SCHEDULER: dict[str, tuple[_Schema, str]] = {
-    **dict.fromkeys(slurm.TEXTS, (_TEXT, "As Slurm means it; without effect here.")),
-    **dict.fromkeys(slurm.NUMBERS, (_whole(1), "As Slurm means it; without effect here.")),
+    **dict.fromkeys(slurm.TEXTS, (_TEXT, "As Slurm means it.")),
+    **dict.fromkeys(slurm.NUMBERS, (_whole(1), "As Slurm means it.")),
 }
 _DEFAULTS: _Schema = {
     "type": "object",
@@ -203,8 +203,11 @@ _WORKFLOW: dict[str, tuple[_Schema, str]] = {
     "execution_config": (_ANYTHING, "Limits, signals and streams of all jobs."),
     "resource_monitor": (_ANYTHING, "What is measured while jobs run."),  # filled in below
     "env": (_ENV, "Variables for all jobs."),
-    "slurm_schedulers": (_ANYTHING, "Without effect here, but actions name them."),  # filled in below
-    "slurm_defaults": (_DEFAULTS, "Kept, without effect here."),
+    "slurm_schedulers": (
+        _ANYTHING,
+        "What to ask Slurm for, by name.",
+    ),  # filled in below
+    "slurm_defaults": (_DEFAULTS, "Options of sbatch for every allocation."),
     "dynamic_jobs": (_ANYTHING, "How often jobs may spawn others."),  # filled in below
     "submission_directory": ({"type": "string", "minLength": 1}, "TORC_WORKFLOW_SUBMISSION_DIR of jobs."),
     "use_pending_failed": (_TRUTH, "Failed jobs without a rule wait for a decision instead of failing."),

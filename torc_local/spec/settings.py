@@ -33,6 +33,9 @@ class Settings(NamedTuple):
     sample_interval_s: float = 5.0
     flush_interval_s: float = 60.0  # how often a time series goes to its file
     max_iterations: int = 1000  # dynamic_jobs: how often the jobs of one lineage may spawn others
+    # what allocations are asked for with, see spec/slurm.py: keys and values
+    slurm_schedulers: tuple[tuple[tuple[str, str], ...], ...] = ()
+    slurm_defaults: tuple[tuple[str, str], ...] = ()
 
 
 def dumps(settings: Settings) -> str:

@@ -159,6 +159,16 @@ RUNGS: tuple[str, ...] = (
                r.run_id, r.runner_id, r.started_at, r.ended_at, r.return_code, r.reason, r.log
         FROM action a LEFT JOIN action_run r ON r.action_id = a.id;
 
+    -- Allocations that Slurm was asked for.
+    CREATE TABLE allocation (
+        workflow_id  INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+        slurm_job_id INTEGER NOT NULL,
+        nodes        INTEGER NOT NULL CHECK (nodes > 0),
+        scheduler    TEXT,
+        submitted_at REAL    NOT NULL,
+        PRIMARY KEY (workflow_id, slurm_job_id)
+    ) STRICT, WITHOUT ROWID;
+
     -- Jobs that were added after the workflow was stored.
 
     -- Monitoring.

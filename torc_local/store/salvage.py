@@ -41,6 +41,7 @@ TABLES = {
     "action_run": ("action_id", "run_id", "worker"),
     "attempt_usage": ("job_id", "run_id", "attempt_id"),
     "node_usage": ("workflow_id", "run_id", "node_id"),
+    "allocation": ("workflow_id", "slurm_job_id"),
     "event": ("id",),
 }
 

@@ -392,6 +392,16 @@ CREATE TABLE action_run (
     CONSTRAINT action_end_has_code CHECK ((ended_at IS NULL) = (return_code IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+-- Allocations that Slurm was asked for.
+CREATE TABLE allocation (
+    workflow_id  INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,
+    slurm_job_id INTEGER NOT NULL,
+    nodes        INTEGER NOT NULL CHECK (nodes > 0),
+    scheduler    TEXT,                                       -- the name in the workflow file; NULL: none was meant
+    submitted_at REAL    NOT NULL,
+    PRIMARY KEY (workflow_id, slurm_job_id)
+) STRICT, WITHOUT ROWID;
+
 -- Jobs that were added after the workflow was stored.
 
 -- Monitoring.
