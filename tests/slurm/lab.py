@@ -113,7 +113,8 @@ class Slurm:
         """End all of it."""
         for process in reversed(self._running):
             with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+                # unshare does not heed TERM while its child lives, and takes it along when it is killed.
+                process.send_signal(signal.SIGKILL if "unshare" in str(process.args) else signal.SIGTERM)
         for process in reversed(self._running):
             try:
                 process.wait(10)

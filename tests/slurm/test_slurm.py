@@ -72,7 +72,7 @@ def test_the_nodes_of_an_allocation_share_a_workflow(place, slurm):
                 {
                     "name": "j{i}",
                     "command": "echo {i} $SLURMD_NODENAME >> log; sleep 0.2",
-                    "parameters": {"i": "1:60"},
+                    "parameters": {"i": "1:40"},
                 }
             ],
         },
@@ -86,7 +86,7 @@ def test_the_nodes_of_an_allocation_share_a_workflow(place, slurm):
         f"torc_output/slurm-{job_id}.log"
     )
     ran = [line.split() for line in place.text("log").splitlines()]
-    assert sorted(int(number) for number, _ in ran) == list(range(1, 61))
+    assert sorted(int(number) for number, _ in ran) == list(range(1, 41))
     assert {node for _, node in ran} == {"n1", "n2"}
     assert {row["node"] for row in place.results()} == {"n1", "n2"}
     assert set(place.states().values()) == {"completed"}
@@ -97,7 +97,7 @@ def test_the_nodes_of_an_allocation_share_a_workflow(place, slurm):
 
 
 def test_what_an_allocation_has_is_what_counts(place, slurm):
-    """Two CPUs and 700 MB of a node that has four and 2,000."""
+    """One CPU and 700 MB of a node that has four and 2,000."""
     create(place, {"name": "w", "jobs": [{"name": "a", "command": "true"}]})
     job_id = submit(place, "--cpus", "1", "--mem", "700M", "--time", "5m")
     slurm.wait_until_idle()
@@ -105,7 +105,7 @@ def test_what_an_allocation_has_is_what_counts(place, slurm):
 
 
 def test_an_allocation_that_is_too_short_ends_cleanly_and_another_one_does_the_rest(place, slurm):
-    """Who can write a checkpoint does so; who cannot begins again. One minute is the least that Slurm gives."""
+    """Who writes a checkpoint goes on from it; who writes none begins again. Slurm gives a minute at least."""
     checkpoint = (
         "if [ -e saved ]; then echo resumed >> log; exit 0; fi; trap 'touch saved; exit 1' TERM; touch began;"
         " sleep 600 & wait"
@@ -117,7 +117,11 @@ def test_an_allocation_that_is_too_short_ends_cleanly_and_another_one_does_the_r
             "jobs": [
                 {"name": "quick", "command": "echo quick >> log"},
                 {"name": "careful", "command": checkpoint, "supports_termination": True},
-                {"name": "plain", "command": "if [ -e saved ]; then echo plain >> log; else sleep 600; fi"},
+                {
+                    "name": "plain",
+                    "command": "if [ -e saved ]; then echo plain >> log; else sleep 600; fi",
+                    "supports_termination": True,
+                },
             ],
         },
     )
@@ -138,7 +142,7 @@ def test_an_allocation_that_is_too_short_ends_cleanly_and_another_one_does_the_r
 def test_a_canceled_allocation_loses_nothing(place, slurm):
     create(
         place,
-        {"name": "w", "jobs": [{"name": "j{i}", "command": "echo {i} >> log; sleep 0.2", "parameters": {"i": "1:60"}}]},
+        {"name": "w", "jobs": [{"name": "j{i}", "command": "echo {i} >> log; sleep 0.2", "parameters": {"i": "1:40"}}]},
     )
     job_id = submit(place, "--nodes", "2", "-j", "2")
     place.wait_until(lambda: len(place.text("log").split()) > 10)
@@ -151,8 +155,8 @@ def test_a_canceled_allocation_loses_nothing(place, slurm):
     submit(place, "--nodes", "2", "-j", "4")
     slurm.wait_until_idle()
     assert set(place.states().values()) == {"completed"}
-    assert {int(number) for number in place.text("log").split()} == set(range(1, 61))
-    assert len([row for row in place.results() if row["status"] == "completed"]) == 60
+    assert {int(number) for number in place.text("log").split()} == set(range(1, 41))
+    assert len([row for row in place.results() if row["status"] == "completed"]) == 40
     assert place.call("doctor").code == 0
 
 
