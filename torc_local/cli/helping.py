@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "events",
             "report",
             "recommend",
+            "sql",
         ),
     ),
     ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),

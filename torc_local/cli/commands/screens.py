@@ -144,3 +144,21 @@ def runners(
     from torc_local.cli.waiting import show_runners
 
     return show_runners(db_of(context, database), target, all_runs=all_runs, as_json=wants_items(context, answer))
+
+
+@app.command()
+def sql(
+    context: typer.Context,
+    query: Annotated[
+        str | None, typer.Argument(metavar="QUERY", help="One SELECT on the views; - reads it. Without: lists them.")
+    ] = None,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="End a query that takes longer.")
+    ] = "60s",
+    database: Database = None,
+    answer: ListAnswer = None,
+) -> int:
+    """Ask the database in SQL, through the views that stay as they are from version to version. Nothing is changed."""
+    from torc_local.cli.querying import sql as ask
+
+    return ask(db_of(context, database), query, timeout=timeout, as_items=wants_items(context, answer))
