@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -179,3 +180,35 @@ def test_a_runner_that_was_killed_is_shown_as_lost(place):
     # Whoever is left may have taken its work back already: then the database says so, and not only the process table.
     place.wait_until(lambda: place.call("runners", "-f", "json").json["items"][0]["state"] == "lost")
     (place.root / "go").touch()
+
+
+def test_a_run_leaves_a_junit_file_and_calls_a_command(place):
+    place.write(
+        {
+            "name": "w <&>",
+            "jobs": [
+                {"name": "good", "command": "true"},
+                {"name": "bad", "command": "printf 'a \\033[1m <b>\\n' >&2; exit 3"},
+                {"name": "after", "command": "true", "depends_on": ["bad"]},
+            ],
+        }
+    )
+    names = "ID NAME:$TORC_WORKFLOW_NAME $TORC_STATUS $TORC_EXIT_CODE $TORC_JOBS_COMPLETED/$TORC_JOBS_TOTAL"
+    done = place.run("--junit", "out.xml", "--notify", f'echo "{names}" > told; echo hello; exit 5', code=1)
+    assert (done.out, "hello\n" in done.err) == ("", True)
+    assert "the command of --notify ended with exit code 5" in done.err
+    assert place.text("told") == "ID NAME:w <&> failed 1 1/3\n"
+    suite = ET.parse(place.root / "out.xml").getroot()[0]
+    assert [suite.get(key) for key in ("name", "tests", "failures", "skipped")] == ["w <&>", "3", "1", "1"]
+    cases = {case.get("name"): list(case) for case in suite}
+    (failure,) = cases["bad"]
+    assert (failure.get("message"), failure.get("type")) == ("exit 3", "failed")
+    assert failure.text == "exit 3\na \ufffd[1m <b>"
+    assert (cases["good"], cases["after"][0].tag) == ([], "skipped")
+
+
+def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_runs(place):
+    place.write({"name": "w", "jobs": [{"name": "a", "command": "touch ran"}]})
+    done = place.call("run", "w.yaml", "--junit", "nowhere/out.xml")
+    assert (done.code, "--junit: cannot write nowhere/out.xml" in done.err) == (2, True)
+    assert not (place.root / "ran").exists()

@@ -51,6 +51,10 @@ TORC_LOCAL_FILE_SYSTEM  shared or local, whatever the file system looks like (to
 
 Set for each job, besides Torc's variables:
 TORC_LOCAL_ERROR_FILE   what a job that fails writes there is its reason
+
+Set for the command of run --notify:
+TORC_WORKFLOW_ID, TORC_WORKFLOW_NAME, TORC_RUN_ID, TORC_STATUS (completed, failed, incomplete, stopped), TORC_EXIT_CODE,
+TORC_JOBS_TOTAL, TORC_JOBS_COMPLETED, TORC_JOBS_FAILED, TORC_LOCAL_DB
 """
 
 _TARGETS = """\

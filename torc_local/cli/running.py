@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.cli import answer, changing, place, progress
+from torc_local.cli import announcing, answer, changing, place, progress
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_duration, parse_memory
@@ -46,6 +46,8 @@ class Request(NamedTuple):
     time_limit: str | None
     monitor: bool
     sample_interval_s: float | None
+    junit: Path | None = None
+    notify: str | None = None
 
 
 def join_target(request: Request) -> int:
@@ -62,6 +64,7 @@ def join_target(request: Request) -> int:
 
 def run_target(request: Request) -> int:
     """Find or make the workflow, work on it until nothing is left, and say how it went."""
+    announcing.check(request.junit)
     memory_bytes = _memory(request.memory, request.memory_gb)
     asked_gpus = _gpus(request.gpus)
     time_limit_s = _time_limit(request.time_limit)
@@ -103,6 +106,8 @@ def run_target(request: Request) -> int:
                 _conclude(path, workflow_id, request, code)
         else:
             _conclude(path, workflow_id, request, code)
+        if request.junit is not None or request.notify is not None:
+            announcing.announce(path, workflow_id, code, junit_file=request.junit, notify=request.notify)
     return code
 
 

@@ -1,6 +1,7 @@
 """Commands that work on a workflow, or stop it."""
 # ruff: noqa: PLC0415 - bodies import what they need when they are called
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -80,6 +81,14 @@ def run(
     ] = True,
     monitor: Monitored = True,
     sample_interval: SampleInterval = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", readable=False, help="At the end, write the jobs as JUnit XML."),
+    ] = None,
+    notify: Annotated[
+        str | None,
+        typer.Option("--notify", metavar="COMMAND", help="At the end, run it, with TORC_STATUS and others set."),
+    ] = None,
     contention: Annotated[
         bool,
         typer.Option("--contention", help="Stress the queue: claim and settle jobs in a scratch database, run none."),
@@ -96,6 +105,8 @@ def run(
     """
     if grace != grace:  # noqa: PLR0124 - "nan" is a number to Python, and neither long nor short
         raise InputError("invalid value for '--grace': nan is no number of seconds", hint="torc-local run --help")
+    if contention and (junit or notify):
+        raise InputError("--contention runs no jobs: leave out --junit and --notify")
     if contention:
         from torc_local.cli.contention import Asked, run_contention
 
@@ -143,6 +154,8 @@ def run(
             limit_runtime=limits and runtime_limits,
             monitor=monitor,
             sample_interval_s=sample_interval,
+            junit=junit,
+            notify=notify,
         )
     )
 
