@@ -182,3 +182,16 @@ def test_recommended_requirements_can_be_pasted_and_are_enough(place):
     place.write(spec)
     place.run("--fresh")
     assert "resource_requirements:\n  - name: r\n" in place.call("recommend", "2").out
+
+
+def test_the_document_of_torc_about_utilization(place):
+    requirements = [{"name": "r", "memory": "20m", "num_cpus": 1, "runtime": "1h"}]
+    jobs = [{"name": "a", "command": hold(100 * MB, seconds=0), "resource_requirements": "r"}]
+    place.write({"name": "w", "resource_requirements": requirements, "jobs": jobs})
+    place.run("--no-limits")
+    found = place.call("-f", "json", "reports", "check-resource-utilization", "1", "--include-failed").json
+    assert (found["workflow_id"], found["run_id"], found["total_results"]) == (1, 1, 1)
+    assert [one["resource_type"] for one in found["violations"]] == ["Memory"]
+    assert found["violations"][0]["over_utilization"].startswith("+4")
+    assert (found["resource_violations_count"], found["resource_violations"]) == (0, [])
+    assert "1 of 1 results over what was asked for in run 1" in place.call("check-resource-utilization").out

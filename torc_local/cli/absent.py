@@ -37,6 +37,10 @@ VERBS: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("workflows", "reconcile"): ("there is nothing to reconcile: the database has one owner", "torc-local doctor"),
     ("workflows", "update"): ("a stored workflow is changed through its file", "edit it, then torc-local run FILE"),
+    ("workflows", "correct-resources"): (
+        "requirements are changed through the workflow's file",
+        "torc-local recommend prints what to paste",
+    ),
     ("jobs", "update"): ("a job is changed through the workflow's file", "edit it, then torc-local run FILE"),
     ("jobs", "delete"): ("jobs are never deleted one by one", "torc-local cancel -w ID JOB"),
     ("jobs", "delete-all"): ("jobs are deleted with their workflow", "torc-local delete ID"),

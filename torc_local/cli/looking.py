@@ -8,7 +8,7 @@ from pathlib import Path
 from torc_local import __version__
 from torc_local.cli import answer, place
 from torc_local.ground.errors import ExitCode, InputError
-from torc_local.report import advice, health, listing, scale, status
+from torc_local.report import advice, health, listing, scale, status, utilization
 from torc_local.report.text import printable, table
 from torc_local.store import opening
 from torc_local.store.database import Database
@@ -101,6 +101,17 @@ def show_advice(option: Path | None, word: str | None, *, as_json: bool) -> int:
         answer.document({"workflow_id": workflow.id, **advice.document(found)})
     else:
         answer.lines(advice.screen(found))
+    return ExitCode.OK
+
+
+def show_utilization(option: Path | None, word: str | None, wanted: utilization.Wanted, *, as_json: bool) -> int:
+    """``reports check-resource-utilization``."""
+    with open_workflow(option, word) as (db, workflow):
+        found = utilization.document(db, workflow, wanted)
+    if as_json:
+        answer.document(found)
+    else:
+        answer.lines(utilization.screen(found))
     return ExitCode.OK
 
 

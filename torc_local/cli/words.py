@@ -47,6 +47,8 @@ ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("job-dependencies", "job-user-data"): ("records", "job-user-data"),
     ("reports", "summary"): ("status",),
     ("reports", "results"): ("results",),
+    ("reports", "check-resource-utilization"): ("check-resource-utilization",),
+    ("workflows", "check-resources"): ("check-resource-utilization",),
 }
 
 _GROUPS = sorted({noun for noun, _ in ALIASES})

@@ -56,6 +56,15 @@ class Peak(NamedTuple):
     source: str
 
 
+def peak_of(recorded: int, sampled: int | None) -> Peak:
+    """The larger of what was sampled, of all processes, and what wait4 says, of the largest one; as in schema.sql."""
+    if sampled is not None and sampled >= recorded:
+        return Peak(sampled, None, "sampled")
+    if recorded > 0:
+        return Peak(recorded, None, "wait4")
+    return Peak(None, -recorded or None, "unknown")
+
+
 class AttemptRow(NamedTuple):
     """One try at a job, with the names of what it refers to; from ``samples`` on what a monitor saw, if any did."""
 
@@ -80,12 +89,8 @@ class AttemptRow(NamedTuple):
 
     @property
     def peak(self) -> Peak:
-        """The larger of what was sampled, of all processes, and what wait4 says, of the largest one."""
-        if self.sampled_peak_bytes is not None and self.sampled_peak_bytes >= self.peak_memory_bytes:
-            return Peak(self.sampled_peak_bytes, None, "sampled")
-        if self.peak_memory_bytes > 0:
-            return Peak(self.peak_memory_bytes, None, "wait4")
-        return Peak(None, -self.peak_memory_bytes or None, "unknown")
+        """How much memory it used at most."""
+        return peak_of(self.peak_memory_bytes, self.sampled_peak_bytes)
 
     @property
     def total_cpu_s(self) -> float:

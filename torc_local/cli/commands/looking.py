@@ -181,6 +181,26 @@ def recommend(context: typer.Context, target: Target = None, database: Database 
     return show_advice(db_of(context, database), target, as_json=wants_json(context, answer))
 
 
+@app.command("check-resource-utilization", hidden=True)
+def check_resource_utilization(
+    context: typer.Context,
+    target: Target = None,
+    run_id: Annotated[int | None, typer.Option("-r", "--run-id", min=1, help="Of this run.")] = None,
+    least: Annotated[float, typer.Option("--min-over-utilization", metavar="PERCENT", help="Only above it.")] = 1.0,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    everything: Annotated[bool, typer.Option("-a", "--all", help="Also what stayed below.")] = False,
+    include_failed: Annotated[bool, typer.Option("--include-failed", help="Also why jobs may have failed.")] = False,
+) -> int:
+    """List results that used more than their job asks for (Torc: reports check-resource-utilization)."""
+    from torc_local.cli.looking import show_utilization
+    from torc_local.report.utilization import Wanted
+
+    wanted = Wanted(run_id, everything, include_failed, least)
+    return show_utilization(db_of(context, database), target, wanted, as_json=wants_json(context, answer))
+
+
 @_report.callback(invoke_without_command=True)
 def report(context: typer.Context) -> None:
     """Figures of a run: scale."""
