@@ -11,7 +11,7 @@ import pytest
 
 from tests.process.running import DRIVER, finished, wait_for
 from torc_local.ground.errors import InputError
-from torc_local.process import plan
+from torc_local.process import plan, spawn
 
 
 def start(place, jobs, *options, before, **environment):
@@ -222,3 +222,15 @@ def test_the_death_of_the_parent_is_not_missed_before_there_is_an_inbox_although
     """As in a script that starts us in the background."""
     done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=True, timeout=20)
     assert done.stdout == f"{int(signal.SIGQUIT)}\n"
+
+
+def test_jobs_find_the_program_also_where_its_environment_is_not_activated(monkeypatch, tmp_path):
+    (tmp_path / "ours").mkdir()
+    for name in ("python", "torc-local"):
+        (tmp_path / "ours" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "ours" / name).chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "ours" / "python"))
+    assert spawn.path_to_us("/usr/bin") == f"/usr/bin:{tmp_path / 'ours'}"
+    assert spawn.path_to_us(f"{tmp_path / 'ours'}:/usr/bin") == f"{tmp_path / 'ours'}:/usr/bin"
+    (tmp_path / "ours" / "torc-local").unlink()
+    assert spawn.path_to_us("/usr/bin") == "/usr/bin"

@@ -34,8 +34,8 @@ class _Seen:
 class Peers:
     """The beats that one process has seen of the others."""
 
-    def __init__(self, lease: float = LEASE_S) -> None:
-        self._lease_s = lease
+    def __init__(self, lease: float | None = None) -> None:
+        self._lease_s = LEASE_S if lease is None else lease
         self._seen: dict[tuple[str, int, int], _Seen] = {}
 
     def is_dead(self, peer: RunnerRow | LeaseRow, beat: int) -> bool:

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -207,6 +209,17 @@ class Spawner:
             why = os.strerror(error.errno or 0).lower()
             raise StateError(f"cannot write the command of job {claim.name!r} to {path}: {why}") from error
         return path
+
+
+def path_to_us(path: str) -> str:
+    """PATH for jobs: where no ``torc-local`` is on it, the directory of ours comes last.
+
+    Jobs call it, also where nobody activated the virtual environment that it is in.
+    """
+    ours = Path(sys.executable).parent
+    if shutil.which("torc-local", path=path) is not None or not (ours / "torc-local").exists():
+        return path
+    return f"{path}{os.pathsep}{ours}"
 
 
 def surroundings(

@@ -42,6 +42,7 @@ from torc_local.process import (
     plan,
     runner,
     segments,
+    spawn,
 )
 from torc_local.process.actor import Stage
 from torc_local.process.coordinator import Post
@@ -80,6 +81,7 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
     # Runners are born with it blocked, as with TERM, so that it cannot reach one that is not ready for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {NODE_ENDS})
     kernel.adopt_orphans()
+    os.environ["PATH"] = spawn.path_to_us(os.environ.get("PATH", os.defpath))
     devices = gpus.devices(options.gpus, os.environ)
     here = machine.this_machine(cpus=options.cpus, memory_bytes=options.memory_bytes, gpus=len(devices.names))
     # Refuses before anything is written.
