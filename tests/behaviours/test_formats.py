@@ -249,6 +249,7 @@ def test_a_dry_run_of_create_says_what_there_would_be(place):
             "description": "d",
             "files": [{"name": "f{i}", "path": "f{i}", "parameters": {"i": "1:4"}}],
             "resource_requirements": [{"name": "r", "memory": "1g"}],
+            "enable_ro_crate": True,
             "slurm_schedulers": [{"name": "s", "account": "a"}],
             "actions": [{"trigger_type": "on_workflow_start", "action_type": "schedule_nodes", "scheduler": "s"}],
             "jobs": [{"name": "j{i}", "command": "true", "parameters": {"i": "1:3"}}],
@@ -256,7 +257,7 @@ def test_a_dry_run_of_create_says_what_there_would_be(place):
     )
     answer = place.call("create", "w.yaml", "-n", "-f", "json").json
     assert answer["valid"]
-    assert len(answer["warnings"]) == 2
+    assert len(answer["warnings"]) == 1
     assert answer["summary"] == {
         "workflow_name": "w",
         "workflow_description": "d",

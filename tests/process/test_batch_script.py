@@ -39,6 +39,10 @@ def test_the_command_line_wins_over_the_scheduler_and_that_over_the_defaults():
     assert batch_script.options(wish._replace(asked={}))["time"] == "01:00:00", "as in Torc"
 
 
+def test_the_account_that_an_imported_workflow_has_not_is_left_to_slurm():
+    assert "account" not in batch_script.options(WISH._replace(scheduler=(("name", "s"), ("account", "-"))))
+
+
 def test_an_option_without_a_value_stands_alone():
     assert "--requeue" in said(batch_script.write(WISH._replace(defaults=(("requeue", ""),))))
 
