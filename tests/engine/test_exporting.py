@@ -141,6 +141,13 @@ def document(tmp_path):
     return exported(loads(json.dumps(SMALL).encode(), "w.json"), tmp_path)
 
 
+def test_schedulers_of_slurm_go_out_and_come_back(document):
+    document["slurm_schedulers"] = [{"id": 3, "name": "s", "account": "a", "nodes": 2, "walltime": "04:00:00"}]
+    expected = [{"id": 1, "workflow_id": 1, "name": "s", "account": "a", "nodes": 2, "walltime": "04:00:00"}]
+    assert again(document)["slurm_schedulers"] == expected
+    assert again(again(document))["slurm_schedulers"] == expected
+
+
 def test_ids_of_another_database_are_mapped(document):
     text = json.dumps(document)
     for key in ('"id": ', '"resource_requirements_id": '):
@@ -158,7 +165,7 @@ def test_a_document_of_torc_is_read(document):
     document["workflow"]["execution_config"] = json.dumps({"mode": "direct", "oom_exit_code": 9})
     document["failure_handlers"] = [{"id": 5, "workflow_id": 1, "name": "h", "rules": '[{"exit_codes": [3]}]'}]
     document["jobs"][0] |= {"failure_handler_id": 5, "scheduler_id": 3, "status": "completed"}
-    document["slurm_schedulers"] = [{"id": 3, "workflow_id": 1, "name": "s", "account": "a"}]
+    document["slurm_schedulers"] = [{"id": 3, "workflow_id": 1, "name": "s", "account": "a", "nodes": 2}]
     config = {"scheduler_id": 3, "scheduler_type": "slurm", "num_allocations": 2}
     document["workflow_actions"] = [
         {
@@ -180,6 +187,7 @@ def test_a_document_of_torc_is_read(document):
     assert [(one.name, one.limits) for one in spec.resources] == [("default", 0), ("big", 3)]
     assert spec.actions[0].nodes is not None
     assert (spec.actions[0].nodes.scheduler, spec.actions[0].jobs) == ("s", (0,))
+    assert spec.settings.slurm_schedulers == ((("name", "s"), ("account", "a"), ("nodes", "2")),)
 
 
 @pytest.mark.parametrize(

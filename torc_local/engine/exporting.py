@@ -21,6 +21,7 @@ from torc_local.spec.model import LIMITS_MEMORY, LIMITS_RUNTIME
 from torc_local.spec.options import NONE, Options
 from torc_local.spec.portable import EXECUTION_KEYS, VERSION
 from torc_local.spec.settings import Settings
+from torc_local.spec.slurm import NUMBERS
 from torc_local.store import events, exporting, reading
 from torc_local.store.database import Database
 from torc_local.store.workflows import WorkflowRow
@@ -58,7 +59,7 @@ def export(
                 "resource_requirements",
                 [_requirements(workflow.id, one) for one in reading.requirements(db, workflow.id)],
             ),
-            ("slurm_schedulers", []),
+            ("slurm_schedulers", _schedulers(workflow.id, settings)),
             ("local_schedulers", []),
             ("failure_handlers", [_handler(workflow.id, number, settings) for number in handlers.values()]),
             ("jobs", _jobs(db, workflow.id, jobs, said, handlers)),
@@ -224,6 +225,14 @@ def _jobs(
         }
 
     return [job(one) for one in jobs]
+
+
+def _schedulers(workflow_id: int, settings: Settings) -> list[dict[str, Any]]:
+    return [
+        {"id": number, "workflow_id": workflow_id}
+        | {key: int(value) if key in NUMBERS else value for key, value in pairs}
+        for number, pairs in enumerate(settings.slurm_schedulers, 1)
+    ]
 
 
 def _actions(db: Database, workflow_id: int) -> list[dict[str, Any]]:

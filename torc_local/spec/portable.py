@@ -2,7 +2,7 @@
 
 Everything that names something by id must find it. Results, events, states, run numbers and cancels are not taken over:
 the jobs of an imported workflow have not run. The implicit requirements "default" are left out, as in Torc; every
-workflow has them. What Torc's server, Slurm and monitoring need is passed over.
+workflow has them. What Torc's server and monitoring need is passed over.
 """
 
 import json
@@ -17,6 +17,7 @@ from torc_local.spec.json_tree import json_steps, read_json
 from torc_local.spec.model import Spec
 from torc_local.spec.places import Path
 from torc_local.spec.problems import Problems
+from torc_local.spec.slurm import NUMBERS, TEXTS
 from torc_local.spec.source import Source, Unreadable, decode
 from torc_local.spec.wording import describe, quote
 
@@ -146,8 +147,12 @@ def _workflow_file(tree: object, problems: Problems, moved: _Elsewhere) -> dict[
         for index, one in enumerate(sections["workflow_actions"])
     ]
     wanted = {one["scheduler"] for one in made["actions"] if isinstance(one.get("scheduler"), str)}
-    # For actions that name them; what they say beyond their names has no effect here.
-    made["slurm_schedulers"] = [{"name": name, "account": "-"} for name in sorted(wanted)]
+    made["slurm_schedulers"] = [
+        {"account": "-", **_only(one, (*TEXTS, *NUMBERS))} for one in _entries(tree, "slurm_schedulers", problems)
+    ]
+    # For actions whose scheduler is not there any more.
+    lost = wanted - {str(one.get("name")) for one in made["slurm_schedulers"]}
+    made["slurm_schedulers"] += [{"name": name, "account": "-"} for name in sorted(lost)]
     return made
 
 
