@@ -212,3 +212,20 @@ def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_runs(pla
     done = place.call("run", "w.yaml", "--junit", "nowhere/out.xml")
     assert (done.code, "--junit: cannot write nowhere/out.xml" in done.err) == (2, True)
     assert not (place.root / "ran").exists()
+
+
+def test_the_output_of_several_jobs_is_printed_searched_and_found(place):
+    jobs = [{"name": f"j{i}", "command": f"seq {i} {i + 4}; printf end{i}; exit {i % 2}"} for i in range(3)]
+    place.write({"name": "w", "jobs": jobs})
+    place.run(code=1)
+    assert place.call("logs", "j2").out == "2\n3\n4\n5\n6\nend2"
+    assert place.call("logs", "j2", "--tail", "2").out == "6\nend2"
+    assert place.call("logs", "j*", "--tail", "1").out == "==> j0 <==\nend0\n==> j1 <==\nend1\n==> j2 <==\nend2\n"
+    assert place.call("logs", "--regex", "j", "--grep", "^(4|e.*1)$").out == "j0: 4\nj1: 4\nj1: end1\nj2: 4\n"
+    assert place.call("logs", "--failed", "--grep", "end").out == "j1: end1\n"
+    name, path, start, length = place.call("logs", "j2", "--paths").out.rstrip("\n").split("\t")
+    written = (place.root / path).read_bytes()[int(start) : int(start) + int(length)]
+    assert (name, written) == ("j2", b"2\n3\n4\n5\n6\nend2")
+    for words in (["logs"], ["logs", "j*", "-f"], ["logs", "j1", "--grep", "("], ["logs", "j1", "-f", "--tail", "1"]):
+        assert place.call(*words).code == 2
+    assert place.call("logs", "j1", "--grep", "nowhere").err == "no line is like that\n"

@@ -61,3 +61,18 @@ def test_a_running_job_is_read_from_its_start_to_the_end_of_the_file(tmp_path):
         assert found is not None
         assert found.live
         assert b"".join(output.pieces(found)) == b"begin\n"
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", b"a", b"a\n", b"a\nb", b"a\nb\n", b"\n\n\n", b"a\n\nb\n\n"])
+@pytest.mark.parametrize("lines", [0, 1, 2, 3, 9])
+@pytest.mark.parametrize("chunk", [1, 2, 1000])
+def test_the_last_lines_are_the_last_lines_wherever_they_are_in_a_file(tmp_path, monkeypatch, text, lines, chunk):
+    monkeypatch.setattr(output, "_CHUNK", chunk)
+    path = tmp_path / "x.out"
+    path.write_bytes(b"before\n" + text + b"after\n")
+    place = output.Place(1, path, len(b"before\n"), len(text), 0)
+    kept = text.splitlines(keepends=True)
+    wanted = kept[max(0, len(kept) - lines) :] if lines else []
+    assert b"".join(output.pieces(output.last(place, lines))) == b"".join(wanted)
+    assert output.last_lines(place, lines) == [line.decode().rstrip("\n") for line in wanted]
+    assert list(output.text_lines(place)) == [line.decode().rstrip("\n") for line in kept]

@@ -22,7 +22,7 @@ def explain(option: Path | None, workflow_id: int | None, asked: Asked, *, limit
     if not asked.anything:
         raise InputError("which job?", hint="torc-local explain JOB, torc-local explain --failed")
     with opening.open_read_only(place.database(option)) as db:
-        chosen = _choose(db, workflow_id, asked)
+        chosen = selecting.one_or_many(db, workflow_id, asked)
         shown = chosen[: _MOST if limit is None else limit]
         if as_json:
             answer.items(map(explained.document, _each(db, shown)))
@@ -32,18 +32,6 @@ def explain(option: Path | None, workflow_id: int | None, asked: Asked, *, limit
     if len(chosen) > len(shown):
         answer.note(f"the first {len(shown):,} of {plural(len(chosen), 'job')}; --limit allows more")
     return ExitCode.OK
-
-
-def _choose(db: Database, workflow_id: int | None, asked: Asked) -> list[int]:
-    (word, *more) = asked.words or ("",)
-    if workflow_id is None and not more and asked == Asked((word,)) and word not in ("", "-"):
-        try:
-            # One job may be of any workflow in the database.
-            return [place.job(db, word, None)]
-        except InputError:
-            if not selecting.is_choice(word):
-                raise
-    return selecting.choose(db, place.workflow(db, workflow_id).id, asked)
 
 
 def _each(db: Database, job_ids: list[int]) -> Iterator[explaining.Explanation]:

@@ -62,7 +62,19 @@ def choose(db: Database, workflow_id: int, asked: Asked) -> list[int]:
     return sorted(found)
 
 
-def is_choice(word: str) -> bool:
+def one_or_many(db: Database, workflow_id: int | None, asked: Asked) -> list[int]:
+    """As ``choose``; but a lone name or id may be of any workflow in the database, unless one is named."""
+    (word, *more) = asked.words or ("",)
+    if workflow_id is None and not more and asked == Asked((word,)) and word not in ("", "-"):
+        try:
+            return [place.job(db, word, None)]
+        except InputError:
+            if not _is_choice(word):
+                raise
+    return choose(db, place.workflow(db, workflow_id).id, asked)
+
+
+def _is_choice(word: str) -> bool:
     """Whether a word may mean several jobs: a pattern, or a list of ids."""
     return bool(_PATTERN & set(word)) or all(_RANGE.fullmatch(part.strip()) for part in word.split(","))
 

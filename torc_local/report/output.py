@@ -112,6 +112,16 @@ def last_lines(place: Place, lines: int) -> list[str]:
         return []
 
 
+def text_lines(place: Place) -> Iterator[str]:
+    """Its lines as text, one by one, however long it is."""
+    rest = b""
+    for piece in pieces(place):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in whole)
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
 def last(place: Place, lines: int) -> Place:
     """The part of it that has its last lines, byte for byte, as long as it is now."""
     if place.path is None or not place.path.exists():

@@ -10,6 +10,7 @@ from torc_local.cli.options import (
     MOST,
     Answer,
     Database,
+    Failed,
     InWorkflow,
     Job,
     Limit,
@@ -19,6 +20,7 @@ from torc_local.cli.options import (
     Regex,
     ReturnCode,
     Select,
+    States,
     Target,
     db_of,
     wants_items,
@@ -123,21 +125,42 @@ def job(
 @app.command()
 def logs(
     context: typer.Context,
-    name: Job,
+    select: Select = None,
     attempt: Annotated[
         int | None,
         typer.Option("--attempt", min=1, max=MOST, metavar="N", help="This attempt.  [default: the newest]"),
     ] = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", min=0, max=MOST, metavar="N", help="Only the last N lines.")
+    ] = None,
+    grep: Annotated[
+        str | None,
+        typer.Option("--grep", metavar="REGEX", help="Only lines in which it is found, with the job's name."),
+    ] = None,
+    states: States = None,
+    return_code: ReturnCode = None,
+    regex: Regex = None,
     workflow: InWorkflow = None,
     database: Database = None,
     *,
+    failed: Failed = False,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Where it is instead: job, file, first byte, bytes; tabs between them.")
+    ] = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job ends.")] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead of standard output.")] = False,
 ) -> int:
-    """Print what a job wrote, byte for byte."""
-    from torc_local.cli.logs import print_logs
+    """Print what a job wrote, byte for byte; of several jobs, each under its name."""
+    from torc_local.cli.logs import Shown, print_logs
+    from torc_local.cli.selecting import Asked
 
-    return print_logs(db_of(context, database), name, workflow, attempt=attempt, follow=follow, stderr=stderr)
+    return print_logs(
+        db_of(context, database),
+        workflow,
+        Asked(tuple(select or ()), states, failed, return_code, regex),
+        Shown(attempt, stderr, tail, grep, paths),
+        follow=follow,
+    )
 
 
 @app.command()
