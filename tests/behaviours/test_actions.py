@@ -57,9 +57,10 @@ def listed(place):
 def kill_all(process):
     """Kill a run with everything below it, at one moment."""
     everybody = [process.pid, *orphans.below(process.pid)]
-    for kind in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in everybody:
-            os.kill(pid, kind)
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in reversed(everybody):  # the run itself last: at its end the kernel lets its group go on
+        os.kill(pid, signal.SIGKILL)
     process.communicate()
 
 

@@ -135,9 +135,10 @@ def test_after_everything_was_killed_the_script_runs_again_and_then_the_job(plac
     process = place.start("run", "w.yaml", "-j", "2", "--progress", "none")
     place.wait_for("begun")
     everybody = [process.pid, *orphans.below(process.pid)]
-    for kind in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in everybody:
-            os.kill(pid, kind)
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in reversed(everybody):  # the run itself last: at its end the kernel lets its group go on
+        os.kill(pid, signal.SIGKILL)
     process.communicate()
     (place.root / "again").touch()
     place.run()

@@ -151,9 +151,11 @@ def test_a_job_that_cleared_its_environment_is_found_by_the_next_run(place):
     wait_for(lambda: place.query("SELECT 1 FROM v_jobs WHERE status = 'running'"))
     wait_for(lambda: processes_of("sleep 302"))
     everybody = [run.pid, *runner_pids(place), pid_of_coordinator(place)]
-    for kind in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that nobody sees another die
-        for pid in everybody:
-            os.kill(pid, kind)
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: all(machine.is_halted(pid) for pid in everybody))  # so that nobody sees another die
+    for pid in reversed(everybody):  # the supervisor last: at its end the kernel lets its group go on
+        os.kill(pid, signal.SIGKILL)
     run.communicate()
     before = processes_of("sleep 302")
     assert len(before) == 1
