@@ -114,3 +114,35 @@ def test_a_lone_number_is_a_workflow_and_with_a_workflow_named_it_is_a_job(place
     assert "workflow 1 is canceled" in place.call("cancel", "1").err
     answer = place.call("cancel", "nobody")
     assert (answer.code, "has no job 'nobody'" in answer.err) == (2, True)
+
+
+def test_a_canceled_job_that_comes_back_gives_its_gpu_to_the_next(place):
+    """It is claimed with the GPU and not started; nobody may wait for that GPU for ever."""
+    jobs = [{"name": f"a{i}", "command": f"touch up{i}; sleep 0.5", "resource_requirements": "gpu"} for i in range(3)]
+    place.write({"name": "w", "resource_requirements": [{"name": "gpu", "num_cpus": 1, "num_gpus": 1}], "jobs": jobs})
+    words = ("run", "w.yaml", "--gpus", "1", "--cpus", "2", "--runners", "1", "--progress", "none")
+    process = place.start(*words, start_new_session=True)
+    place.wait_for("up0")
+    place.wait_until(lambda: place.states()["a0"] == "running")
+    os.killpg(process.pid, signal.SIGSTOP)
+    assert place.call("cancel", "a0").code == 0
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert place.call(*words, "--no-retry-failed").code == 1
+    assert place.states() == {"a0": "canceled", "a1": "completed", "a2": "completed"}
+    assert place.call("doctor").code == 0
+
+
+def test_a_retry_lets_a_job_run_whose_cancel_never_arrived(place):
+    place.write({"name": "w", "jobs": [job("a", "echo a >> log; touch up; test -e go || sleep 60")]})
+    process = place.start("run", "w.yaml", "--progress", "none", start_new_session=True)
+    place.wait_for("up")
+    place.wait_until(lambda: place.states()["a"] == "running")
+    os.killpg(process.pid, signal.SIGSTOP)
+    assert place.call("cancel", "a").code == 0
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    (place.root / "go").touch()
+    assert place.call("retry").code == 0
+    place.run("--no-retry-failed")
+    assert place.text("log") == "a\na\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.behaviours.test_restart import job, logged, ran
+from tests.behaviours.test_restart import job, logged, ran, touch
 
 pytestmark = pytest.mark.behaviour
 
@@ -90,3 +90,64 @@ def test_a_failed_job_that_was_mended_in_the_file_goes_on(place):
     place.write(three())
     place.run()
     assert ran(place) == ["a", "b"]
+
+
+def test_output_of_a_job_that_was_taken_over_goes_with_the_workflow_it_came_from(place):
+    """And is not taken for that of another job, whose file has the same number later."""
+    place.write(three(a="echo mine"))
+    place.run()
+    place.write(three(a="echo mine") | {"description": "other"})
+    place.run()
+    assert place.call("logs", "a", "-w", "2").out == "mine\n"
+    assert place.call("delete", "1", "--yes").code == 0
+    place.write({"name": "o", "jobs": [job("x", "echo of another job")]}, "o.yaml")
+    assert place.call("run", "o.yaml", "--progress", "none").code == 0
+    assert place.call("logs", "a", "-w", "2").out == ""
+    assert place.call("doctor").code == 0
+
+
+def test_a_change_is_not_forgotten_when_the_list_of_files_becomes_a_shared_one(place):
+    files = [{"name": f"f{i}", "path": f"f{i}.txt"} for i in range(9)]
+    names = [one["name"] for one in files]
+    spec = {"name": "w", "files": files, "jobs": [job("r1", logged("r1"), input_files=names)]}
+    for i in range(9):
+        (place.root / f"f{i}.txt").write_text("1")
+    place.write(spec)
+    place.run()
+    ran(place)
+    touch(place, "f0.txt", 5)
+    place.write(spec | {"jobs": [*spec["jobs"], job("r2", logged("r2"), input_files=names)]})
+    place.run()
+    assert ran(place) == ["r1", "r2"]
+    place.run()
+    assert ran(place) == []
+
+
+def test_what_a_person_has_put_is_taken_over_and_what_a_job_wrote_only_with_the_job(place):
+    jobs = [job("r", "echo '${user_data.input.seed}' >> seen")]
+    place.write({"name": "w", "user_data": [{"name": "seed"}], "jobs": jobs})
+    assert place.call("create", "w.yaml").code == 0
+    assert place.call("user-data", "put", "seed", "42").code == 0
+    place.run()
+    place.write(
+        {"name": "w", "user_data": [{"name": "seed"}], "jobs": [job("r", "echo '+${user_data.input.seed}' >> seen")]}
+    )
+    place.run()
+    assert place.text("seen") == "42\n+42\n"
+
+
+def test_an_action_that_was_added_to_a_file_is_executed(place):
+    place.write(three())
+    place.run()
+    ran(place)
+    actions = [
+        {
+            "trigger_type": "on_workflow_complete",
+            "action_type": "run_commands",
+            "commands": [f"touch {place.root}/acted"],
+        }
+    ]
+    place.write(three() | {"actions": actions})
+    place.run()
+    assert ran(place) == []
+    assert (place.root / "acted").exists()

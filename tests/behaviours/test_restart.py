@@ -334,3 +334,25 @@ def test_an_archived_workflow_is_put_aside_and_comes_back(place):
     assert place.states() == {"a": "completed"}
     assert place.call("unarchive", "1").code == 0
     place.run()
+
+
+def test_from_another_directory_missing_outputs_are_no_reason(place):
+    pipeline(place)
+    (place.root / "sub").mkdir()
+    database = str(place.root / "torc_output" / "torc.db")
+    for words in (["run", "1"], ["refresh", "1"]):
+        answer = place.call("--db", database, *words, cwd=place.root / "sub")
+        assert (answer.code, f"ran in {place.root}" in answer.err) == (2, True)
+    assert set(place.states().values()) == {"completed"}
+    assert place.call("--db", database, "run", "1", "--no-refresh", cwd=place.root / "sub").code == 0
+    assert ran(place) == []
+
+
+def test_nothing_is_put_back_that_would_run_without_its_input(place):
+    pipeline(place)
+    (place.root / "raw.txt").unlink()
+    (place.root / "middle.txt").unlink()
+    answer = place.call("run", "w.yaml", "--progress", "none")
+    assert (answer.code, "raw.txt" in answer.err) == (2, True)
+    assert set(place.states().values()) == {"completed"}
+    assert ran(place) == []

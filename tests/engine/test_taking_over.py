@@ -15,6 +15,8 @@ from torc_local.spec.model import UserData, Uses
 from torc_local.spec.options import NONE, Options
 from torc_local.store import invariants, opening, workflows
 
+ORIGIN = admit.Origin("tester", None, 0.0)
+
 WAITS = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
 
@@ -26,7 +28,7 @@ def edited(spec, **commands):
 
 def take_over(db, spec, earlier_id=1):
     """The workflow made from ``spec``, as a stage that may begin; and what was said of it before."""
-    found = admit.compare(db, spec, earlier_id)
+    found = admit.compare(db, spec, ORIGIN, earlier_id)
     stage = Stage(db, spec, earlier_id=earlier_id)
     return stage, found
 
@@ -80,9 +82,9 @@ def test_script_and_environment_of_a_job_and_of_the_workflow_matter(db):
     spec = spec_of({"a": [], "b": []})
     for options in (Options(env=(("X", "1"),)), Options(invocation_script="nice")):
         jobs = (spec.jobs[0]._replace(options=1), spec.jobs[1])
-        found = admit.compare(db, spec._replace(jobs=jobs, options=(NONE, options)), 1)
+        found = admit.compare(db, spec._replace(jobs=jobs, options=(NONE, options)), ORIGIN, 1)
         assert ([one.names for one in found.others], list(found.taken)) == ([["a"]], [1])
-    found = admit.compare(db, spec._replace(settings=spec.settings._replace(env=(("Y", "1"),))), 1)
+    found = admit.compare(db, spec._replace(settings=spec.settings._replace(env=(("Y", "1"),))), ORIGIN, 1)
     assert found.taken == {}
 
 
@@ -98,8 +100,8 @@ def test_other_user_data_in_the_file_makes_its_readers_run_again(db):
     stage.begin()
     stage.run_all()
     close(db, stage.workflow_id, stage.run_id, at=NOW)
-    assert sorted(admit.compare(db, with_data("1"), 1).taken) == [0, 1]
-    found = admit.compare(db, with_data("2"), 1)
+    assert sorted(admit.compare(db, with_data("1"), ORIGIN, 1).taken) == [0, 1]
+    found = admit.compare(db, with_data("2"), ORIGIN, 1)
     assert (sorted(found.taken), found.others[0].why) == ([0], "files or user data have changed")
 
 
@@ -124,7 +126,7 @@ def test_who_has_spawned_jobs_runs_again_for_they_are_not_in_the_file(db):
             " VALUES (?, '__torc_lineage__b__g000001', '{}', 0, 0, 0, 2, 1.0)",
             (stage.workflow_id,),
         )
-    found = admit.compare(db, spec_of(WAITS), 1)
+    found = admit.compare(db, spec_of(WAITS), ORIGIN, 1)
     assert [one.names for one in found.others] == [["b"], ["d"]]
 
 

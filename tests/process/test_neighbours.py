@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import time
 
 import pytest
@@ -96,3 +97,36 @@ def test_on_a_file_system_of_this_machine_nobody_is_asked(database, monkeypatch)
         assert answering is not None
         assert directory(database).is_dir()
     assert not directory(database).exists()
+
+
+def test_an_asker_that_leaves_does_not_end_the_answering_process(database, there):
+    fd = os.open(directory(database) / f"{neighbours.key('another machine', os.getpid())}.turns", os.O_RDWR)
+    os.pwrite(fd, struct.pack("<QQ", 1, 0) + b"gone.node".ljust(240, b"\0"), 0)
+    until = time.monotonic() + 10
+    while struct.unpack("<Q", os.pread(fd, 8, 0))[0] != 2:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.close(fd)
+    assert os.waitpid(there.pid, os.WNOHANG) == (0, 0)
+
+
+def test_many_that_are_gone_take_no_longer_than_one(database):
+    place = directory(database)
+    place.mkdir()
+    for number in range(8):
+        (place / f"{number:016x}-1.node").write_bytes(bytes(16) + b"old")
+    here = Presence(database, "this machine", "here")
+    began = time.monotonic()
+    here.meet("nfs")
+    assert time.monotonic() - began < 3 * neighbours.PATIENCE_S
+    here.leave()
+    assert not place.exists()
+
+
+def test_what_a_killed_supervisor_of_this_machine_left_is_taken_away(database):
+    place = directory(database)
+    place.mkdir()
+    (place / f"{neighbours.key('this machine', 2**22 + 1)}.node").touch()
+    here = Presence(database, "this machine", "here")
+    assert len(list(place.glob("*.node"))) == 1
+    here.leave()

@@ -120,3 +120,15 @@ def test_what_a_person_says_of_the_file_system_counts(tmp_path, on, monkeypatch)
     assert opening.journal_for(tmp_path / "torc.db") == "delete"
     monkeypatch.setenv(mounts.VARIABLE, "nonsense")
     assert opening.journal_for(tmp_path / "torc.db") == "wal"
+
+
+def test_a_link_counts_as_where_it_leads(tmp_path, monkeypatch):
+    asked = []
+
+    def look(path):
+        asked.append(path)
+        return mounts.UNKNOWN
+
+    monkeypatch.setattr(mounts, "mount_of", look)
+    assert mounts.use_of(tmp_path / "link.db") is Use.SHARED
+    assert asked == [tmp_path / "link.db"], "not its directory"

@@ -77,7 +77,7 @@ def find_or_create(db: Database, loaded: Loaded, *, fresh: bool) -> int:
         if earlier is None:
             # One that a person has archived is found, and refused with the way to bring it back.
             return same[-1].id if same and not fresh else admit.admit(db, loaded.spec, loaded.origin)
-        difference = admit.compare(db, loaded.spec, earlier.id)
+        difference = admit.compare(db, loaded.spec, loaded.origin, earlier.id)
         workflow_id = admit.admit(db, loaded.spec, loaded.origin, earlier_id=earlier.id)
     answer.note("\n".join(restarting.difference_lines(_file(loaded), workflow_id, earlier.id, difference)))
     return workflow_id
@@ -95,7 +95,7 @@ def refresh_file(option: Path | None, word: str, *, dry_run: bool, as_json: bool
                     f"no workflow in {db.path} was made from {printable(word)}",
                     hint=f"torc-local run {printable(word)}",
                 )
-            found = admit.compare(db, loaded.spec, earlier.id)
+            found = admit.compare(db, loaded.spec, loaded.origin, earlier.id)
             made = None if dry_run else admit.admit(db, loaded.spec, loaded.origin, earlier_id=earlier.id)
             if as_json:
                 answer.document(restarting.difference_document(made, earlier.id, found))

@@ -58,7 +58,7 @@ def share(option: Path | None, *, shared: bool, as_json: bool) -> int:
     path = place.database(option)
     if not shared and mounts.use_of(path) is mounts.Use.SHARED:
         raise InputError(
-            f"{path} is on {mounts.mount_of(path.parent).kind}, which several machines may have mounted",
+            f"{path} is on {mounts.mount_of(path).kind}, which several machines may have mounted",
             hint="say --local when only this machine will ever use it, or move it to a local disk",
         )
     with opening.open_alone(path) as db:

@@ -108,7 +108,7 @@ def _whatever(db: Database, workflow_id: int, chosen: list[int] | None) -> None:
 
 
 def _changed(db: Database, workflow_id: int, _: list[int] | None) -> None:
-    changes.seed(db, changes.look(db, workflow_id, mtime_of))
+    changes.seed(db, changes.look(db, workflow_id, mtime_of, here=place.text(str(Path.cwd()))))
 
 
 def _agree_to_all(order: Order, *, yes: bool) -> bool:

@@ -40,17 +40,17 @@ class Origin(NamedTuple):
     directory: str | None = None  # where that was
 
 
-def compare(db: Database, spec: Spec, earlier_id: int) -> Comparison:
+def compare(db: Database, spec: Spec, origin: Origin, earlier_id: int) -> Comparison:
     """What a workflow made from ``spec`` would take over from an earlier one. Raises InputError when that is gone."""
-    return _compare(db, spec, Plan(spec), earlier_id)
+    return _compare(db, spec, origin, Plan(spec), earlier_id)
 
 
-def _compare(db: Database, spec: Spec, plan: "Plan", earlier_id: int) -> Comparison:
+def _compare(db: Database, spec: Spec, origin: Origin, plan: "Plan", earlier_id: int) -> Comparison:
     earlier = workflows.get(db, earlier_id)
     if earlier is None:
         raise InputError(f"there is no workflow {earlier_id}", hint="torc-local list shows them")
-    was, said = settings.loads(earlier.settings), spec.settings
-    same = was.env == said.env and said.submission_directory in (None, was.submission_directory)
+    was, said = settings.loads(earlier.settings), _settings(spec, origin)
+    same = (was.env, was.submission_directory) == (said.env, said.submission_directory)
     return taking_over.compare(db, spec, Waits(plan.waits, plan.gate_members), earlier_id, same_surroundings=same)
 
 
@@ -70,7 +70,7 @@ def admit(db: Database, spec: Spec, origin: Origin, *, earlier_id: int | None = 
     with db.write("admit"):
         at = clock.now()
         if earlier_id is not None:
-            plan.done = _compare(db, spec, plan, earlier_id).taken
+            plan.done = _compare(db, spec, origin, plan, earlier_id).taken
         workflow_id = workflows.insert(
             db,
             name=spec.name,
@@ -98,7 +98,16 @@ def admit(db: Database, spec: Spec, origin: Origin, *, earlier_id: int | None = 
         events.record(db, workflow_id, at=at, kind="workflow_created", message=f"created with {len(spec.jobs):,} jobs")
         if earlier_id is not None:
             if plan.done:
-                _take_over(db, workflow_id, earlier_id, [(first_job + i, old) for i, old in plan.done.items()], at)
+                _take_over(
+                    db,
+                    workflow_id,
+                    earlier_id,
+                    [(first_job + i, old) for i, old in plan.done.items()],
+                    at,
+                    has_actions=bool(spec.actions),
+                )
+            else:
+                taken.copy(db, workflow_id, earlier_id, 0, [])  # what a person has put
             workflows.set_archived(db, earlier_id, archived=True)
             message = f"archived: workflow {workflow_id} takes its place"
             events.record(db, earlier_id, at=at, kind="workflow_archived", message=message)
@@ -111,12 +120,17 @@ def admit(db: Database, spec: Spec, origin: Origin, *, earlier_id: int | None = 
     return workflow_id
 
 
-def _take_over(db: Database, workflow_id: int, earlier_id: int, pairs: list[tuple[int, int]], at: float) -> None:
+def _take_over(
+    db: Database, workflow_id: int, earlier_id: int, pairs: list[tuple[int, int]], at: float, *, has_actions: bool
+) -> None:
     """Give jobs that are completed already their records, under a run of their own."""
-    run_id = workflows.start_run(db, workflow_id, at=at)
+    earlier = workflows.newest_run(db, earlier_id)
+    directory = None if earlier is None else earlier.directory
+    run_id = workflows.start_run(db, workflow_id, at=at, directory=directory)
     taken.copy(db, workflow_id, earlier_id, run_id, pairs)
     if all_succeeded(workflows.counts(db, workflow_id)):
-        workflows.end_run(db, workflow_id, run_id, at=at)
+        if not has_actions:  # a run is open until they were executed
+            workflows.end_run(db, workflow_id, run_id, at=at)
     else:
         workflows.await_next_run(db, workflow_id, at=at)
     message = f"took over {len(pairs):,} completed jobs of workflow {earlier_id}"

@@ -1,6 +1,7 @@
 """Opening a run, going on with one, or joining one that is live elsewhere."""
 
 import enum
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torc_local.engine import changes as changed
@@ -37,9 +38,19 @@ class Beginning(NamedTuple):
 
 
 def begin(
-    db: Database, workflow_id: int, *, retry_failed: bool, at: float, changes: Changes = changed.NONE
+    db: Database,
+    workflow_id: int,
+    *,
+    retry_failed: bool,
+    at: float,
+    changes: Changes = changed.NONE,
+    directory: str | None = None,
+    check: Callable[[Database], None] | None = None,
 ) -> Beginning:
     """Decide with one look what `run` means now, and make it so.
+
+    Jobs will run in ``directory``. When ``changes`` put any back, ``check`` is asked whether they can run; what it
+    raises leaves everything as it was.
 
     Process: a supervisor, after dead runners were reclaimed; two at once: the second joins or resumes.
     Crash:   one transaction.
@@ -61,6 +72,8 @@ def begin(
         counts = workflows.counts(db, workflow_id)
         unsuccessful = sum(counts.get(status, 0) for status in RETRIABLE) if retry_failed else 0
         left = unfinished_jobs(counts)
+        if retry_failed:
+            restarting.forget_cancels(db, workflow_id)
         restarting.clear(db)
         if changes.jobs:
             draw_consequences(db, workflow_id)
@@ -78,12 +91,14 @@ def begin(
                 _say_why(db, workflow_id, at)
             again = restarting.restart(db, workflow_id)
             workflows.recount(db, workflow_id)
+        if stale and check is not None:
+            check(db)
         if run is not None and run.ended_at is None and not unsuccessful and not stale:
             _note(db, workflow_id, run.run_id, How.RESUMED, at)
             return Beginning(run.run_id, How.RESUMED)
         if run is not None:
             workflows.end_run(db, workflow_id, run.run_id, at=at)
-        run_id = workflows.start_run(db, workflow_id, at=at)
+        run_id = workflows.start_run(db, workflow_id, at=at, directory=directory)
         runners.reset_lease_metrics(db, workflow_id)
         how = How.RETRIED if run is not None else How.FRESH
         _note(db, workflow_id, run_id, how, at)

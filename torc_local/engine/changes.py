@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from torc_local.ground.errors import InputError
 from torc_local.store import changes as seen
 from torc_local.store import restarting, runners, workflows
 from torc_local.store.database import Database
@@ -18,6 +19,8 @@ TOLERANCE_S = 0.01
 
 #: More files than these are not told apart in reasons.
 _TOLD_APART = 5
+
+_MISSING = "output file is missing"
 
 #: When a file was changed last; None when it is not there.
 MtimeOf = Callable[[str], float | None]
@@ -40,15 +43,19 @@ class _Found(NamedTuple):
     name: str
 
 
-def since_last_run(db: Database, workflow_id: int, mtime_of: MtimeOf) -> Changes:
+def since_last_run(db: Database, workflow_id: int, mtime_of: MtimeOf, here: str | None = None) -> Changes:
     """What a ``run`` that goes on is to do again; nothing before the first run, or while others work on it."""
     if workflows.newest_run(db, workflow_id) is None or runners.alive(db, workflow_id):
         return NONE
-    return look(db, workflow_id, mtime_of)
+    return look(db, workflow_id, mtime_of, here=here)
 
 
-def look(db: Database, workflow_id: int, mtime_of: MtimeOf, job_id: int | None = None) -> Changes:
+def look(
+    db: Database, workflow_id: int, mtime_of: MtimeOf, job_id: int | None = None, *, here: str | None = None
+) -> Changes:
     """Compare, for all completed jobs or for one; nothing is written.
+
+    Raises InputError when output files are missing and this directory, ``here``, is not the one in which the jobs ran.
 
     Process: anyone. What changes afterwards is seen by whoever looks next.
     Cost:    a look at each file of completed jobs; nothing grows for workflows without files.
@@ -67,10 +74,18 @@ def look(db: Database, workflow_id: int, mtime_of: MtimeOf, job_id: int | None =
     for file in seen.seen_files(db, workflow_id, job_id):
         mtime = now(file.path)
         if file.is_output and mtime is None:
-            found.append(_Found(file.job_id, file.attempt_id, "output file is missing", file.path))
+            found.append(_Found(file.job_id, file.attempt_id, _MISSING, file.path))
         elif not file.is_output and mtime is not None and differs(file.mtime_at, mtime):
             what = "input file has changed" if file.mtime_at is not None else "input file is there now"
             found.append(_Found(file.job_id, file.attempt_id, what, file.path))
+    lost = sum(one.what == _MISSING and not one.name.startswith("/") for one in found)
+    run = workflows.newest_run(db, workflow_id)
+    if lost and here is not None and run is not None and run.directory not in (None, here):
+        files = "output file is" if lost == 1 else "output files are"
+        raise InputError(
+            f"{lost:,} {files} not in this directory, and jobs of workflow {workflow_id} ran in {run.directory}",
+            hint=f"cd {run.directory}; or leave completed jobs alone: torc-local run {workflow_id} --no-refresh",
+        )
     shared = _shared(db, workflow_id, now, found, job_id)
     return Changes(_told(found), shared)
 

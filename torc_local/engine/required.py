@@ -27,14 +27,24 @@ def missing(db: Database, workflow_id: int, mtime_of: Callable[[str], float | No
         return Missing([], [])
     required = io.required_files(db, workflow_id)
     seen = [(mtime_of(file.path), file) for file in required]
-    lacking = [file for mtime, file in seen if mtime is None]
-    if lacking:
-        needed = io.needed_files(db, workflow_id, with_unsuccessful=retry_failed)
-        lacking = [file for file in lacking if file.id in needed]
     shared = io.shared_files(db, workflow_id) if required else set()
     first = [(mtime, file.id) for mtime, file in seen if mtime is not None and file.mtime_at is None]
     first = [row for row in first if row[1] in shared]
     if first:
         with db.write("note files"):
             io.note_first_found(db, first)
-    return Missing([(file.name, file.path) for file in lacking], io.missing_user_data(db, workflow_id))
+    return _lacking(db, workflow_id, [file for mtime, file in seen if mtime is None], retry_failed=retry_failed)
+
+
+def missing_now(
+    db: Database, workflow_id: int, mtime_of: Callable[[str], float | None], *, retry_failed: bool
+) -> Missing:
+    """The same within a transaction, for jobs as they are in it; nothing is noted."""
+    absent = [file for file in io.required_files(db, workflow_id) if mtime_of(file.path) is None]
+    return _lacking(db, workflow_id, absent, retry_failed=retry_failed)
+
+
+def _lacking(db: Database, workflow_id: int, absent: list[io.Required], *, retry_failed: bool) -> Missing:
+    needed = io.needed_files(db, workflow_id, with_unsuccessful=retry_failed) if absent else set()
+    files = [(file.name, file.path) for file in absent if file.id in needed]
+    return Missing(files, io.missing_user_data(db, workflow_id))

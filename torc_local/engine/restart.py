@@ -64,6 +64,8 @@ def put_back(db: Database, workflow_id: int, seeds: Seeds, *, at: float, what: s
         restarting.clear(db)
         seeds(db, workflow_id)
         restarting.spread(db)
+        if what != "refresh":
+            restarting.forget_cancels(db, workflow_id)
         groups = restarting.groups(db)
         jobs = sum(group.jobs for group in groups)
         left = workflows.counts(db, workflow_id).get(JobStatus.COMPLETED, 0)

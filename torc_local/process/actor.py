@@ -193,9 +193,11 @@ class Actor:
         return [f"cd {shlex.quote(str(self._called_in))} && {shlex.join(words)}"] * asked["num_allocations"]
 
     def _log_name(self, action: ActionRow) -> str:
-        """Like Torc's logs: by workflow, run and number; of a worker's own, also by the worker."""
+        """Like Torc's logs: by database, workflow, run and number; of a worker's own, also by the worker."""
         whose = f"_{re.sub(r'[^A-Za-z0-9.-]', '_', self._setup.hostname)}_{action.worker}" if action.worker else ""
-        return f"action_wf{self._me.workflow_id}_r{self._me.run_id}_{action.number}{whose}.log"
+        # Several databases may put their output into one directory.
+        which = f"{self._setup.token[:6]}_wf{self._me.workflow_id}_r{self._me.run_id}_{action.number}{whose}"
+        return f"action_{which}.log"
 
     def _told(self, tell: Callable[[], _Answer]) -> _Answer | None:
         """Tell the database something; while the disk is in trouble, again and again (None: we are to stop meanwhile).

@@ -1,6 +1,6 @@
 """Refusing to begin a run whose jobs would read what is not there."""
 
-from torc_local.engine.required import missing
+from torc_local.engine.required import Missing, missing, missing_now
 from torc_local.ground.errors import MissingInputs
 from torc_local.process.declared import mtime_of
 from torc_local.store.database import Database
@@ -13,7 +13,15 @@ def check(db: Database, workflow_id: int, *, retry_failed: bool, force: bool) ->
 
     A relative path is looked for in this directory: jobs run in it.
     """
-    found = missing(db, workflow_id, mtime_of, retry_failed=retry_failed)
+    _refuse(missing(db, workflow_id, mtime_of, retry_failed=retry_failed), force=force)
+
+
+def check_now(db: Database, workflow_id: int, *, retry_failed: bool, force: bool) -> None:
+    """The same within the transaction that puts completed jobs back."""
+    _refuse(missing_now(db, workflow_id, mtime_of, retry_failed=retry_failed), force=force)
+
+
+def _refuse(found: Missing, *, force: bool) -> None:
     if found.user_data:
         count = len(found.user_data)
         what = "user data is missing" if count == 1 else f"{count:,} pieces of user data are missing"

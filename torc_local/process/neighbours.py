@@ -108,7 +108,10 @@ def _reply(place: Path, fd: int) -> bool:
         verdict = _NUMBER.unpack_from(page, 8)[0]
         if verdict == _UNKNOWN:
             asker = page[_NAME_AT:].rstrip(b"\0").decode()
-            verdict = _LET_IN if _can_lock(place / asker) else _EXCLUDED
+            try:
+                verdict = _LET_IN if _can_lock(place / asker) else _EXCLUDED
+            except OSError:
+                verdict = _EXCLUDED  # who asked has left
         os.pwrite(fd, _NUMBER.pack(number + 1) + _NUMBER.pack(verdict), 0)
         os.fsync(fd)
         return True
@@ -245,6 +248,7 @@ class Presence:
         self._identity = identity
         self._name = key(identity, os.getpid())
         self._place.mkdir(mode=0o700, exist_ok=True)
+        self._tidy_up()
         ready, told = os.pipe()
         parent = os.getpid()
         self.pid = os.fork()
@@ -263,29 +267,31 @@ class Presence:
 
         ``kind`` names the file system.
         """
-        for neighbour in others(self._place, self._identity):
-            wrong = self._ask_in_time(neighbour)
-            if wrong is not None:
-                self.leave()
-                raise StateError(f"the database cannot be used by several machines on this {kind}: {wrong}", hint=_CURE)
+        # All at once: of those that are gone, each takes its time.
+        asked = [self._begin_to_ask(neighbour) for neighbour in others(self._place, self._identity)]
+        until = time.monotonic() + LIMIT_S
+        wrong = [answer for one in asked if (answer := _end_of(one, until)) is not None]
+        if wrong:
+            self.leave()
+            raise StateError(f"the database cannot be used by several machines on this {kind}: {wrong[0]}", hint=_CURE)
 
-    def _ask_in_time(self, neighbour: Neighbour) -> str | None:
+    def _begin_to_ask(self, neighbour: Neighbour) -> tuple[int, int]:
+        """A child that asks, and where it will tell what is wrong."""
         heard, told = os.pipe()
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
             os.close(heard)
             _as_child(parent, lambda: os.write(told, (ask(neighbour, f"{self._name}.node") or "").encode()))
         os.close(told)
-        until = time.monotonic() + LIMIT_S
-        while os.waitpid(pid, os.WNOHANG) == (0, 0):
-            if time.monotonic() > until:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                os.close(heard)
-                return f"a lock call did not return within {LIMIT_S:g} s"
-            time.sleep(0.01)
-        with os.fdopen(heard, "rb") as answered:
-            return answered.read().decode() or None
+        return pid, heard
+
+    def _tidy_up(self) -> None:
+        """Take away what supervisors of this machine left that were killed."""
+        ours = key(self._identity, 0).rpartition("-")[0]
+        for file in self._place.glob(f"{ours}-*"):
+            pid = file.stem.rpartition("-")[2]
+            if not (pid.isdigit() and Path(f"/proc/{pid}").exists()):
+                file.unlink(missing_ok=True)
 
     def leave(self) -> None:
         """End the answering process and take its files away."""
@@ -298,6 +304,19 @@ class Presence:
                 (self._place / f"{self._name}{suffix}").unlink()
         with suppress(OSError):
             self._place.rmdir()  # when nobody else is there
+
+
+def _end_of(asked: tuple[int, int], until: float) -> str | None:
+    pid, heard = asked
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(heard)
+            return f"a lock call did not return within {LIMIT_S:g} s"
+        time.sleep(0.01)
+    with os.fdopen(heard, "rb") as answered:
+        return answered.read().decode() or None
 
 
 @contextmanager
@@ -313,7 +332,7 @@ def present(database: Path) -> Iterator[int | None]:
     private.make_directory(database.parent)
     here = Presence(database, machine.boot_id(), socket.gethostname())
     try:
-        here.meet(mounts.mount_of(database.parent).kind)
+        here.meet(mounts.mount_of(database).kind)
         yield here.pid
     finally:
         here.leave()

@@ -348,6 +348,8 @@ class Runner:
         for slot, (batch, needed), some in zip(free, self._look_up(done.batches), given, strict=False):
             if batch:
                 self._slots.assign(slot, batch, needed, some)
+            else:
+                slot.gpus = some  # all of it was canceled: given back with the next transaction
         self._pause.reset()
         return True
 

@@ -92,8 +92,17 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
         _keep_order(db, workflow_id)
         inputs.check(db, workflow_id, retry_failed=options.retry_failed, force=options.force)
         last_event = events.last_id(db, workflow_id)
-        stale = changes.since_last_run(db, workflow_id, mtime_of) if options.refresh else changes.NONE
-        beginning = begin(db, workflow_id, retry_failed=options.retry_failed, at=clock.now(), changes=stale)
+        directory = os.fsencode(Path.cwd()).decode("utf-8", "backslashreplace")
+        stale = changes.since_last_run(db, workflow_id, mtime_of, directory) if options.refresh else changes.NONE
+        beginning = begin(
+            db,
+            workflow_id,
+            retry_failed=options.retry_failed,
+            at=clock.now(),
+            changes=stale,
+            directory=directory,
+            check=lambda db: inputs.check_now(db, workflow_id, retry_failed=options.retry_failed, force=options.force),
+        )
         faults.reach("supervisor.begun")
         setups, info = plan.plan(db, db_path, workflow_id, options, here, devices, beginning)
         info = info._replace(**recovered._asdict())
@@ -357,6 +366,18 @@ class _Supervisor:
             self._signal_runners(signal.SIGTERM)
             self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
         orphans.reap_adopted(self._workers())
+        self._mind_company()
+
+    def _mind_company(self) -> None:
+        """Stop when nobody answers the other nodes any more: the next one would come in unasked."""
+        for pid in self._options.company:
+            if self._trouble is None and machine.start_of(pid) is None:
+                self._trouble = ExitCode.STATE
+                message = "the process that answers other nodes has died; run again to go on"
+                self._explanations.append(message)
+                self._watcher.stopping(message)
+                self._signal_runners(signal.SIGTERM)
+                self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
 
     def _collect_actor(self) -> Stage | None:
         """The stage that has to be gone on with, because who was at it has died."""

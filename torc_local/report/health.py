@@ -38,7 +38,7 @@ def environment(path: Path) -> list[Finding]:
 
 
 def _file_system(path: Path) -> Finding:
-    mount = mounts.mount_of(path.parent)
+    mount = mounts.mount_of(path)
     if mount.use is mounts.Use.LOCAL:
         return Finding("file system", "ok", mount.kind)
     if mount.local_locks is not None:

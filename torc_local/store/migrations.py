@@ -25,6 +25,7 @@ RUNGS: tuple[str, ...] = (
     ALTER TABLE workflow ADD COLUMN is_archived INTEGER NOT NULL DEFAULT 0 CHECK (is_archived IN (0, 1));
     ALTER TABLE workflow ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
     ALTER TABLE workflow ADD COLUMN cancels INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE run ADD COLUMN directory TEXT;
     CREATE TABLE job_options (
         id          INTEGER PRIMARY KEY,
         workflow_id INTEGER NOT NULL REFERENCES workflow(id) ON DELETE CASCADE,

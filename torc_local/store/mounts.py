@@ -96,7 +96,7 @@ def mount_of(path: Path, table: str | None = None) -> Mount:
 def use_of(path: Path) -> Use:
     """How the file system of a database is to be used: as it was said, or as it is."""
     said = os.environ.get(VARIABLE, "")
-    return Use(said) if said in (Use.LOCAL.value, Use.SHARED.value) else mount_of(path.parent).use
+    return Use(said) if said in (Use.LOCAL.value, Use.SHARED.value) else mount_of(path).use
 
 
 def _unescaped(path: str) -> str:

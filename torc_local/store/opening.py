@@ -251,7 +251,7 @@ def _check_mount(path: Path) -> None:
     """Raise StateError where several machines could have the file open, and locks or the journal do not allow that."""
     if mounts.use_of(path) is mounts.Use.LOCAL:
         return
-    mount = mounts.mount_of(path.parent)
+    mount = mounts.mount_of(path)
     if mount.local_locks is not None:
         option, cure = mount.local_locks
         raise StateError(

@@ -211,6 +211,18 @@ def examples(db: Database, group: Group, limit: int) -> list[str]:
     return [row.name for row in _EXAMPLES.rows(db, (group.why, group.status, limit))]
 
 
+_FORGET_CANCELS = action(
+    "cancel_mark_forget",
+    "UPDATE job SET io = io & ~16 WHERE workflow_id = ?1 AND io & 16 AND status IN ('ready', 'blocked')"
+    " AND EXISTS (SELECT 1 FROM workflow w WHERE w.id = ?1 AND w.cancels > 0)",
+)
+
+
+def forget_cancels(db: Database, workflow_id: int) -> None:
+    """Let jobs run all the same that a person canceled while a runner held them that then did not end them."""
+    _FORGET_CANCELS.run(db, (workflow_id,))
+
+
 def restart(db: Database, workflow_id: int) -> int:
     """Put what ``spread`` found back to ready or blocked; how many jobs run again.
 

@@ -48,6 +48,7 @@ CREATE TABLE run (
     run_id      INTEGER NOT NULL CHECK (run_id > 0),
     started_at  REAL    NOT NULL,
     ended_at    REAL,
+    directory   TEXT,                                        -- where it was called, and its jobs run; NULL: not known
     PRIMARY KEY (workflow_id, run_id)
 ) STRICT, WITHOUT ROWID;
 

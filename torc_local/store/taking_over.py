@@ -155,7 +155,7 @@ _COPY_TIMES = action(
 # A job reads one shared list at most, so that its name need not be compared: it has none.
 _COPY_VERSIONS = action(
     "taken_versions",
-    "UPDATE job_user_data SET version = (SELECT max(o.version) FROM temp.taken t JOIN job_user_data o"
+    "UPDATE job_user_data SET version = (SELECT coalesce(max(o.version), 0) FROM temp.taken t JOIN job_user_data o"
     " ON o.job_id = t.old_id AND o.is_output = 0 LEFT JOIN user_data d ON d.id = o.user_data_id"
     " WHERE t.new_id = job_user_data.job_id"
     " AND d.name IS (SELECT n.name FROM user_data n WHERE n.id = job_user_data.user_data_id))"
@@ -163,8 +163,10 @@ _COPY_VERSIONS = action(
 )
 _COPY_FIRST_FOUND = action(
     "taken_first_found",
-    "UPDATE file SET mtime_at = (SELECT max(o.mtime_at) FROM file o WHERE o.workflow_id = ?2 AND o.name = file.name"
-    " AND o.path = file.path)"
+    "WITH alone (path, mtime_at) AS (SELECT f.path, min(o.mtime_at) FROM temp.taken t JOIN job_file o"
+    " ON o.job_id = t.old_id AND o.is_output = 0 JOIN file f ON f.id = o.file_id GROUP BY f.path)"
+    " UPDATE file SET mtime_at = coalesce((SELECT max(o.mtime_at) FROM file o WHERE o.workflow_id = ?2"
+    " AND o.name = file.name AND o.path = file.path), (SELECT a.mtime_at FROM alone a WHERE a.path = file.path))"
     " WHERE workflow_id = ?1 AND NOT is_produced",
 )
 _COPY_DATA = action(
@@ -172,7 +174,8 @@ _COPY_DATA = action(
     "UPDATE user_data SET data = d.data, given = d.given, version = d.version, put_at = d.put_at,"
     " job_id = (SELECT t.new_id FROM temp.taken t WHERE t.old_id = d.job_id) FROM user_data d"
     " WHERE user_data.workflow_id = ?1 AND d.workflow_id = ?2 AND d.name = user_data.name"
-    f" AND {_GIVEN} IS user_data.data",
+    f" AND {_GIVEN} IS user_data.data"
+    " AND (d.job_id IS NULL OR d.job_id IN (SELECT old_id FROM temp.taken))",
 )
 
 

@@ -38,6 +38,7 @@ class RunRow(NamedTuple):
     run_id: int
     started_at: float
     ended_at: float | None
+    directory: str | None  # where it was called
 
 
 class _Count(NamedTuple):
@@ -145,7 +146,8 @@ def set_archived(db: Database, workflow_id: int, *, archived: bool) -> bool:
 
 _RUN = statement(
     "run_newest",
-    "SELECT workflow_id, run_id, started_at, ended_at FROM run WHERE workflow_id = ? ORDER BY run_id DESC LIMIT 1",
+    "SELECT workflow_id, run_id, started_at, ended_at, directory FROM run WHERE workflow_id = ?"
+    " ORDER BY run_id DESC LIMIT 1",
     RunRow._make,
     hot=True,
 )
@@ -181,7 +183,7 @@ _START_RUN = statement(
     _Id._make,
     hot=True,
 )
-_INSERT_RUN = action("run_insert", "INSERT INTO run (workflow_id, run_id, started_at) VALUES (?, ?, ?)")
+_INSERT_RUN = action("run_insert", "INSERT INTO run (workflow_id, run_id, started_at, directory) VALUES (?, ?, ?, ?)")
 
 
 def await_next_run(db: Database, workflow_id: int, *, at: float) -> None:
@@ -195,10 +197,10 @@ def await_next_run(db: Database, workflow_id: int, *, at: float) -> None:
         _NEXT_RUN.run(db, (workflow_id,))
 
 
-def start_run(db: Database, workflow_id: int, *, at: float) -> int:
-    """Open the next run; its number."""
+def start_run(db: Database, workflow_id: int, *, at: float, directory: str | None) -> int:
+    """Open the next run; its number. ``directory`` is where its jobs run."""
     run_id = _START_RUN.one(db, (workflow_id,)).id
-    _INSERT_RUN.run(db, (workflow_id, run_id, at))
+    _INSERT_RUN.run(db, (workflow_id, run_id, at, directory))
     return run_id
 
 
