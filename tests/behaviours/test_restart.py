@@ -276,9 +276,9 @@ def test_a_changed_file_of_a_list_that_many_jobs_share_runs_all_of_them_again_on
 
 def test_a_chain_of_user_data_runs_again_after_one_change(place):
     """Each job hands on what it got; a new value at the beginning goes through to the end, and once only."""
-    python = "python3 -m torc_local user-data"
+    program = "torc-local user-data"
     jobs = [
-        {"name": "a", "command": logged("a", f"{python} put mid '${{user_data.input.start}}'"),
+        {"name": "a", "command": logged("a", f"{program} put mid '${{user_data.input.start}}'"),
          "input_user_data": ["start"], "output_user_data": ["mid"]},
         {"name": "b", "command": logged("b", "echo '${user_data.input.mid}' > result")},
         {"name": "beside", "command": logged("beside")},
