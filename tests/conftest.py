@@ -20,20 +20,20 @@ def pytest_addoption(parser):
         help="of the long suites: small is for CI. Without it scale and kills are full, system calls and power small",
     )
     parser.addoption(
-        "--half",
+        "--quarter",
         type=int,
-        choices=(0, 1),
-        help="run every other one of the behaviours only; the two halves are all of them",
+        choices=range(4),
+        help="run every fourth of the behaviours only; the four quarters are all of them",
     )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out one half of the behaviours."""
-    half = config.getoption("--half")
-    if half is None:
+    """Leave out what is not in the quarter of the behaviours that was asked for."""
+    quarter = config.getoption("--quarter")
+    if quarter is None:
         return
     behaviours = [item for item in items if item.get_closest_marker("behaviour")]
-    left_out = set(behaviours[1 - half :: 2])
+    left_out = set(behaviours) - set(behaviours[quarter::4])
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
 
