@@ -56,7 +56,7 @@ def test_the_four_formats_of_a_workflow_give_the_same_jobs_and_edges(name):
 
 @pytest.mark.parametrize("path", RUNS)
 @pytest.mark.parametrize(
-    "how", [["-j", "4"], pytest.param(["--cpus", "4"], marks=pytest.mark.fault)], ids=["-j", "by resources"]
+    "how", [["-j", "4"], pytest.param(["--cpus", "4"], marks=pytest.mark.behaviour)], ids=["-j", "by resources"]
 )
 def test_a_small_workflow_completes(path, how, tmp_path):
     database = str(tmp_path / "torc.db")

@@ -68,7 +68,8 @@ def test_old_pages_are_found_out(database, there, monkeypatch):
         here.meet("fuse.glusterfs")
 
 
-def test_a_node_that_hangs_is_told_from_one_that_died(database, there):
+def test_a_node_that_hangs_is_told_from_one_that_died(database, there, monkeypatch):
+    monkeypatch.setattr(neighbours, "PATIENCE_S", 1.0)
     os.kill(there.pid, signal.SIGSTOP)
     here = Presence(database, "this machine", "here")
     with pytest.raises(StateError, match="elsewhere does not answer, and its lock is still held"):
@@ -110,7 +111,8 @@ def test_an_asker_that_leaves_does_not_end_the_answering_process(database, there
     assert os.waitpid(there.pid, os.WNOHANG) == (0, 0)
 
 
-def test_many_that_are_gone_take_no_longer_than_one(database):
+def test_many_that_are_gone_take_no_longer_than_one(database, monkeypatch):
+    monkeypatch.setattr(neighbours, "PATIENCE_S", 1.0)
     place = directory(database)
     place.mkdir()
     for number in range(8):

@@ -56,7 +56,7 @@ def test_a_few_kills_at_random_moments_lose_nothing(places):
 
 @pytest.mark.fault
 def test_kills_at_random_moments_lose_nothing(places, request):
-    wanted = 40 if request.config.getoption("--size") == "small" else 1000
+    wanted = 25 if request.config.getoption("--size") == "small" else 1000
     began = time.monotonic()
     kills, starts, workflows = workflows_until(places, kills=wanted)
     say(f"{kills} kills, {starts} starts, {workflows} workflows, {time.monotonic() - began:.0f} s, seed {SEED}")
