@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torc_local import __version__
 from torc_local.cli import answer, place
-from torc_local.ground.errors import ExitCode, InputError
+from torc_local.ground.errors import ExitCode
 from torc_local.report import advice, health, listing, scale, status, utilization
 from torc_local.report.text import printable, table
 from torc_local.store import opening
@@ -25,10 +25,8 @@ def _open(option: Path | None) -> Iterator[Database]:
 @contextmanager
 def open_workflow(option: Path | None, word: str | None) -> Iterator[tuple[Database, WorkflowRow]]:
     """Open for looking what TARGET and ``--db`` name."""
-    target = place.target(word)
-    if target.spec is not None:
-        raise InputError(f"{target.spec} is a workflow file; this needs the id of a workflow", hint="torc-local list")
-    with opening.open_read_only(place.database(option, target.database)) as db:
+    target = place.existing(word, option)
+    with opening.open_read_only(place.database(target.database)) as db:
         yield db, place.workflow(db, target.workflow_id)
 
 

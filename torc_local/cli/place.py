@@ -67,10 +67,12 @@ def names_workflow(word: str) -> bool:
 
 
 def existing(word: str | None, option: Path | None) -> Target:
-    """A workflow that is there: TARGET with ``--db``. Raises InputError for a workflow file."""
+    """A workflow that is there: TARGET with ``--db``. Raises InputError for a workflow file, or two databases."""
     found = target(word)
     if found.spec is not None:
         raise InputError(f"{found.spec} is a workflow file; this needs the id of a workflow", hint="torc-local list")
+    if found.database is not None and option is not None:
+        database(option, found.database)  # refuses two
     return found._replace(database=found.database or option)
 
 

@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 from torc_local.engine.admit import Plan, insert_resources
 from torc_local.engine.admit_io import insert_uses, used_and_made
+from torc_local.engine.stored import in_use
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import ENDED, JobStatus
 from torc_local.spec import options, settings
@@ -38,7 +39,6 @@ from torc_local.spec.model import File, Resources, Spec, UserData
 from torc_local.store import adding, admission, events, io, runners, workflows
 from torc_local.store.adding import Standing
 from torc_local.store.database import Database
-from torc_local.store.workflows import WorkflowRow
 
 _TO_RUN = frozenset({JobStatus.READY.value, JobStatus.BLOCKED.value})
 
@@ -75,7 +75,7 @@ def catalogue(
     Jobs named in ``without`` are left out. Raises InputError for a workflow that is gone or archived.
     """
     with db.read():
-        workflow = workflow_of(db, workflow_id)
+        workflow = in_use(db, workflow_id)
         jobs = adding.jobs(db, workflow_id) if names is None else adding.jobs_named(db, workflow_id, names)
         jobs = sorted(job for job in jobs if job.name not in without)
         resources = adding.resources(db, workflow_id)
@@ -116,16 +116,6 @@ def _uses(
     return KnownUses(frozenset(index[item.id] for item in items if item.is_consumed), writers)
 
 
-def workflow_of(db: Database, workflow_id: int) -> WorkflowRow:
-    """The workflow, which must be there and not archived. Raises InputError."""
-    workflow = workflows.get(db, workflow_id)
-    if workflow is None:
-        raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
-    if workflow.is_archived:
-        raise InputError(f"workflow {workflow_id} is archived", hint=f"torc-local unarchive {workflow_id}")
-    return workflow
-
-
 def add(db: Database, there: Catalogue, spec: Spec, *, at: float, keep: bool = True) -> Added:
     """Store the jobs of a checked addition. Raises Changed, having changed nothing, when ``there`` is outdated.
 
@@ -137,7 +127,7 @@ def add(db: Database, there: Catalogue, spec: Spec, *, at: float, keep: bool = T
     Cost:    as storing a new workflow of this size, and one index probe for each job that the new ones wait for.
     """
     with db.write("add jobs", keep=keep):
-        workflow = workflow_of(db, there.workflow_id)
+        workflow = in_use(db, there.workflow_id)
         alive = bool(runners.alive(db, there.workflow_id))
         if workflow.is_canceled and alive:
             raise InputError(f"workflow {workflow.id} is being canceled", hint="try again when its jobs have ended")
@@ -192,7 +182,7 @@ def insert(db: Database, there: Catalogue, spec: Spec, *, origin: str) -> Added:
     births = _Births(db, there, spec, plan, first_gate)
     new_resources = spec.resources[len(known.resources) :]
     # Behind those that are there: their ids are the order in which jobs are claimed, and those of others stay.
-    workflow = workflow_of(db, workflow_id)
+    workflow = in_use(db, workflow_id)
     resources = [*there.resource_ids, *insert_resources(db, workflow_id, new_resources, workflow.sort_method)]
     said = admission.insert_options(db, [(workflow_id, options.dumps(one)) for one in spec.options[1:]])
     rows = plan.job_rows(workflow_id, first_job, resources, [None, *said])

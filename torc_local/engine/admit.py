@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from torc_local.engine import taking_over
 from torc_local.engine.admit_io import admit_io
+from torc_local.engine.stored import stored
 from torc_local.engine.taking_over import Comparison, Waits
 from torc_local.ground import clock
-from torc_local.ground.errors import InputError
 from torc_local.ground.states import JobStatus, all_succeeded
 from torc_local.spec import options, settings
 from torc_local.spec.model import Job, Resources, Spec
@@ -46,9 +46,7 @@ def compare(db: Database, spec: Spec, origin: Origin, earlier_id: int) -> Compar
 
 
 def _compare(db: Database, spec: Spec, origin: Origin, plan: "Plan", earlier_id: int) -> Comparison:
-    earlier = workflows.get(db, earlier_id)
-    if earlier is None:
-        raise InputError(f"there is no workflow {earlier_id}", hint="torc-local list shows them")
+    earlier = stored(db, earlier_id)
     was, said = settings.loads(earlier.settings), _settings(spec, origin)
     same = (was.env, was.submission_directory) == (said.env, said.submission_directory)
     return taking_over.compare(db, spec, Waits(plan.waits, plan.gate_members), earlier_id, same_surroundings=same)
@@ -163,8 +161,8 @@ def insert_resources(db: Database, workflow_id: int, resources: Sequence[Resourc
     order = sorted(range(len(resources)), key=lambda i: key(resources[i]))
     ids = admission.insert_resources(db, [_resource_row(workflow_id, resources[i]) for i in order])
     by_index = [0] * len(order)
-    for index, stored in zip(order, ids, strict=True):
-        by_index[index] = stored
+    for index, row_id in zip(order, ids, strict=True):
+        by_index[index] = row_id
     return by_index
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torc_local.engine import changes as changed
 from torc_local.engine.changes import Changes
+from torc_local.engine.stored import in_use
 from torc_local.engine.unblock import draw_consequences
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import RETRIABLE, JobStatus, unfinished_jobs
@@ -59,11 +60,7 @@ def begin(
     restarting.prepare(db)
     unblocking.prepare(db)
     with db.write("begin"):
-        workflow = workflows.get(db, workflow_id)
-        if workflow is None:
-            raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
-        if workflow.is_archived:
-            raise InputError(f"workflow {workflow_id} is archived", hint=f"torc-local unarchive {workflow_id}")
+        workflow = in_use(db, workflow_id)
         run = workflows.newest_run(db, workflow_id)
         if run is not None and run.ended_at is None and runners.alive(db, workflow_id):
             if workflow.is_canceled:

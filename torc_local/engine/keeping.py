@@ -5,7 +5,7 @@ between the two leaves files that nothing refers to any more.
 """
 
 from torc_local.engine.restart import refuse_live
-from torc_local.ground.errors import InputError
+from torc_local.engine.stored import stored
 from torc_local.store import deleting, events, workflows
 from torc_local.store.database import Database
 
@@ -38,6 +38,5 @@ def delete(db: Database, workflow_id: int) -> list[str]:
 
 
 def _refuse(db: Database, workflow_id: int) -> None:
-    if workflows.get(db, workflow_id) is None:
-        raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
+    stored(db, workflow_id)
     refuse_live(db, workflow_id)

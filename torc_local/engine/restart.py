@@ -7,6 +7,7 @@ run of its own, so that every attempt stays on record under its run.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from torc_local.engine.stored import in_use
 from torc_local.engine.unblock import draw_consequences
 from torc_local.ground.errors import InputError
 from torc_local.ground.states import JobStatus
@@ -54,11 +55,7 @@ def put_back(db: Database, workflow_id: int, seeds: Seeds, *, at: float, what: s
     """
     prepare(db)
     with db.write("put back", keep=not dry_run):
-        workflow = workflows.get(db, workflow_id)
-        if workflow is None:
-            raise InputError(f"there is no workflow {workflow_id}", hint="torc-local list shows them")
-        if workflow.is_archived:
-            raise InputError(f"workflow {workflow_id} is archived", hint=f"torc-local unarchive {workflow_id}")
+        in_use(db, workflow_id)
         refuse_live(db, workflow_id)
         draw_consequences(db, workflow_id)
         restarting.clear(db)

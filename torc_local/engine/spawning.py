@@ -13,7 +13,8 @@ of old and new names is an error, since nobody knows which of two plans it belon
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torc_local.engine.adding import Catalogue, Changed, insert, workflow_of
+from torc_local.engine.adding import Catalogue, Changed, insert
+from torc_local.engine.stored import in_use
 from torc_local.ground import io
 from torc_local.ground.errors import InputError, StateError
 from torc_local.ground.states import CLAIMED
@@ -130,7 +131,7 @@ def spawn(
     Cost:    as adding the jobs in any other way.
     """
     with db.write("spawn"):
-        workflow = workflow_of(db, there.workflow_id)
+        workflow = in_use(db, there.workflow_id)
         name = _fenced(db, there.workflow_id, caller, run_id=workflow.run_id, canceled=bool(workflow.is_canceled))
         if workflow.settings != there.settings:
             raise Changed

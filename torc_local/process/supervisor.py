@@ -372,12 +372,8 @@ class _Supervisor:
         """Stop when nobody answers the other nodes any more: the next one would come in unasked."""
         for pid in self._options.company:
             if self._trouble is None and machine.start_of(pid) is None:
-                self._trouble = ExitCode.STATE
                 message = "the process that answers other nodes has died; run again to go on"
-                self._explanations.append(message)
-                self._watcher.stopping(message)
-                self._signal_runners(signal.SIGTERM)
-                self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
+                self._give_up(Trouble(message, recordable=True))
 
     def _collect_actor(self) -> Stage | None:
         """The stage that has to be gone on with, because who was at it has died."""

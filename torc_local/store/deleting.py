@@ -12,20 +12,16 @@ class Segment(NamedTuple):
     path: str
 
 
-_SEGMENTS = statement(
-    "segments_of_workflow",
-    "SELECT s.path FROM runner r JOIN segment s ON s.runner_id = r.id WHERE r.workflow_id = ?",
-    Segment._make,
-)
+_OF = "FROM runner r JOIN segment s ON s.runner_id = r.id WHERE r.workflow_id = ?1"
+_SEGMENTS = statement("segments_of_workflow", f"SELECT s.path {_OF}", Segment._make)
 # What no foreign key leads to comes first. Jobs take their attempts, files and whatever else is theirs along.
-_IDS = "SELECT s.id FROM runner r JOIN segment s ON s.runner_id = r.id WHERE r.workflow_id = ?1"
 _STEPS = tuple(
     action(f"delete_{table}", sql)
     for table, sql in (
         # Attempts that others took over: ids of segments are used again.
         (
             "output_of_others",
-            f"UPDATE attempt SET segment_id = NULL WHERE segment_id IN ({_IDS})",
+            f"UPDATE attempt SET segment_id = NULL WHERE segment_id IN (SELECT s.id {_OF})",
         ),
         ("ended", "DELETE FROM ended WHERE workflow_id = ?1"),
         ("edges", "DELETE FROM dependency WHERE before_id IN (SELECT id FROM job WHERE workflow_id = ?1)"),
