@@ -26,6 +26,8 @@ class Sizes(NamedTuple):
     curve_runners: tuple[int, ...]  # for the picture
     growth: tuple[int, ...]
     sleeps: tuple[tuple[int, float], ...]  # how many, how long
+    monitored_s: float  # how long jobs last whose monitoring is timed
+    pairs: int  # scale tests with and without monitoring
     repetitions: int  # of what takes well under a second
     sample_every_s: float
 
@@ -42,6 +44,8 @@ FULL = Sizes(
     curve_runners=(1, 2, 4, 8, 16, 32, 64),
     growth=(10_000, 100_000, 1_000_000),
     sleeps=((1000, 0.1), (200, 1.0)),
+    monitored_s=40.0,
+    pairs=4,
     repetitions=10,
     sample_every_s=1.0,
 )
@@ -56,6 +60,8 @@ QUICK = FULL._replace(
     curve_runners=(1, 4, 16, 64),
     growth=(10_000, 100_000),
     sleeps=((160, 0.1), (32, 0.5)),
+    monitored_s=12.0,
+    pairs=1,
     repetitions=2,
     sample_every_s=0.25,
 )

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.bench import Bench
-from benchmarks.results import Figures, NotMeasuredError, Row, Runs
-from benchmarks.targets import contention, creation, growth, rounds, sleeps, startup, throughput
+from benchmarks.results import Figures, Row, Runs
+from benchmarks.targets import contention, creation, growth, monitoring, rounds, sleeps, startup, throughput
 
 
 class Target(NamedTuple):
@@ -15,14 +15,6 @@ class Target(NamedTuple):
     what: str
     measure: Callable[[Bench], Figures]
     rows: Callable[[Runs], list[Row]]
-
-
-def _monitoring(_: Bench) -> Figures:
-    raise NotMeasuredError("monitoring is not there yet")
-
-
-def _nothing(_: Runs) -> list[Row]:
-    return []
 
 
 TARGETS = (
@@ -36,5 +28,5 @@ TARGETS = (
     Target("P8", "long jobs", sleeps.measure, sleeps.rows),
     Target("P9", "memory of a run", rounds.measure_memory, rounds.rows_of_memory),
     Target("P10", "start-up", startup.measure, startup.rows),
-    Target("P11", "cost of monitoring", _monitoring, _nothing),
+    Target("P11", "cost and truth of monitoring", monitoring.measure, monitoring.rows),
 )

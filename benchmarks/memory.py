@@ -24,13 +24,14 @@ def sample(root: int, depth: int) -> Sample:
     family = [root]
     generation = [root]
     for _ in range(depth):
-        generation = [child for parent in generation for child in _children(parent)]
+        generation = [child for parent in generation for child in children(parent)]
         family += generation
     sizes = [size for pid in family if (size := _pss(pid)) is not None]
     return Sample(time.monotonic(), sum(sizes), len(sizes))
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The children of a process; none when it is gone."""
     try:
         threads = Path(f"/proc/{pid}/task").iterdir()
         return [int(child) for thread in threads for child in (thread / "children").read_text().split()]

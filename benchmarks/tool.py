@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -36,10 +37,9 @@ class Done(NamedTuple):
 def torc(*words: str | Path, sample_every_s: float | None = None) -> Done:
     """Run torc-local; raise NotMeasuredError with its last words when it fails."""
     command = [sys.executable, "-m", "torc_local", *map(str, words)]
-    environment = {name: value for name, value in os.environ.items() if name != "TORC_LOCAL_DB"}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment())
         try:
             samples, status, usage = _wait(process.pid, sample_every_s)
         except BaseException:
@@ -51,6 +51,11 @@ def torc(*words: str | Path, sample_every_s: float | None = None) -> Done:
         if process.returncode != 0:
             raise NotMeasuredError(f"`{words[0]}` exited with {process.returncode}: {_last_words(_text(err))}")
         return Done(seconds, _text(out), usage.ru_maxrss * 1024, samples)
+
+
+def environment() -> dict[str, str]:
+    """Ours, without what would choose another database."""
+    return {name: value for name, value in os.environ.items() if name != "TORC_LOCAL_DB"}
 
 
 def _wait(pid: int, sample_every_s: float | None) -> tuple[list[memory.Sample], int, Any]:
@@ -80,11 +85,11 @@ def create(spec: Path, database: Path) -> Done:
     return torc("create", spec, "--db", database)
 
 
-def run(database: Path, slots: int, *, sample_every_s: float | None = None) -> Done:
+def run(database: Path, slots: int, *, more: Sequence[str] = (), sample_every_s: float | None = None) -> Done:
     """Run the only workflow of a database."""
     output = database.parent / "output"
     words = ("run", "1", "-j", str(slots), "--db", database, "-o", output, "--progress", "none")
-    return torc(*words, sample_every_s=sample_every_s)
+    return torc(*words, *more, sample_every_s=sample_every_s)
 
 
 def scale_report(database: Path) -> Document:

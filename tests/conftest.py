@@ -1,15 +1,25 @@
 """Fixtures for all tests."""
 
+import atexit
+import os
+import shutil
 import signal
+import tempfile
 
 import pytest
 
+from tests.support.golden import Golden
 from torc_local.store import invariants, opening
 
 # Whoever runs the tests in the background may have us ignore these, and everything we start with us.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for _kind in (signal.SIGQUIT, signal.SIGHUP):
     signal.signal(_kind, signal.SIG_DFL)
+
+# Where Python is told to keep no compiled modules, each of the many processes that are started would compile them all.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    os.environ["PYTHONPYCACHEPREFIX"] = _compiled = tempfile.mkdtemp(prefix="torc-local-compiled-")
+    atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
 
 
 def pytest_addoption(parser):
@@ -23,19 +33,32 @@ def pytest_addoption(parser):
         "--quarter",
         type=int,
         choices=range(4),
-        help="run every fourth of the behaviours only; the four quarters are all of them",
+        help="run only every fourth of the behaviours, the faults and what boots kernels; the four quarters are all",
+    )
+    parser.addoption(
+        "--write-golden",
+        action="store_true",
+        help="write the screens in tests/report/golden anew: tests/support/golden.py",
     )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is not in the quarter of the behaviours that was asked for."""
+    """Leave out what is not in the quarter that was asked for."""
     quarter = config.getoption("--quarter")
     if quarter is None:
         return
-    behaviours = [item for item in items if item.get_closest_marker("behaviour")]
-    left_out = set(behaviours) - set(behaviours[quarter::4])
+    left_out = set()
+    for mark in ("behaviour", "fault", "kernels"):
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        left_out |= {*marked} - {*marked[quarter::4]}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def golden(request):
+    """Compares a screen with the file that somebody has looked at."""
+    return Golden(write=request.config.getoption("--write-golden"))
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ BELOW = {
     "engine": {"store", "ground"},
     "report": {"engine", "store", "ground"},
     "process": {"engine", "store", "ground"},
-    "cli": {"report", "process", "engine", "store", "spec", "ground"},
+    "tui": {"report", "process", "engine", "store", "ground"},
+    "cli": {"tui", "report", "process", "engine", "store", "spec", "ground"},
 }
 PACKAGES = {
     "yaml": "spec",
@@ -26,6 +27,8 @@ PACKAGES = {
     "psutil": "process",
     "typer": "cli",
     "tqdm": "cli",
+    "textual": "tui",
+    "rich": "tui",  # Textual's own
 }
 
 # The translators between two strangers; the places where a process ends and an SQLite error becomes a sentence; and

@@ -65,7 +65,11 @@ def _make(path: Path, page_size: int, status: str) -> None:
             "INSERT INTO workflow (id, name, user, sort_method, spec_digest, dependency_count, created_at)"
             " VALUES (1, 'w', 'u', 'none', 'd', 0, 0)"
         )
-        connection.execute("INSERT INTO resource_requirements VALUES (1, 1, 'default', 1, 0, 1, 1048576, 60)")
+        connection.execute(
+            "INSERT INTO resource_requirements"
+            " (id, workflow_id, name, num_cpus, num_gpus, num_nodes, memory_bytes, runtime_s)"
+            " VALUES (1, 1, 'default', 1, 0, 1, 1048576, 60)"
+        )
         connection.executemany(
             "INSERT INTO job (id, workflow_id, name, command, resource_requirements_id, status)"
             " VALUES (?, 1, ?, ?, 1, ?)",

@@ -2,7 +2,9 @@
 
 import os
 import signal
+from contextlib import suppress
 
+import psutil
 import pytest
 
 from tests.behaviours.test_restart import job
@@ -119,14 +121,20 @@ def test_a_lone_number_is_a_workflow_and_with_a_workflow_named_it_is_a_job(place
 def test_a_canceled_job_that_comes_back_gives_its_gpu_to_the_next(place):
     """It is claimed with the GPU and not started; nobody may wait for that GPU for ever."""
     jobs = [{"name": f"a{i}", "command": f"touch up{i}; sleep 0.5", "resource_requirements": "gpu"} for i in range(3)]
+    jobs[0]["command"] = "touch up0; test -e go || sleep 60"
     place.write({"name": "w", "resource_requirements": [{"name": "gpu", "num_cpus": 1, "num_gpus": 1}], "jobs": jobs})
     words = ("run", "w.yaml", "--gpus", "1", "--cpus", "2", "--runners", "1", "--progress", "none")
     process = place.start(*words, start_new_session=True)
     place.wait_for("up0")
     place.wait_until(lambda: place.states()["a0"] == "running")
-    os.killpg(process.pid, signal.SIGSTOP)
+    run = psutil.Process(process.pid)
+    everybody = [run, *run.children(recursive=True)]
+    for one in everybody:
+        one.suspend()
     assert place.call("cancel", "a0").code == 0
-    os.killpg(process.pid, signal.SIGKILL)
+    for one in everybody:
+        with suppress(psutil.NoSuchProcess):  # died with the one before
+            one.kill()
     process.communicate()
     assert place.call(*words, "--no-retry-failed").code == 1
     assert place.states() == {"a0": "canceled", "a1": "completed", "a2": "completed"}

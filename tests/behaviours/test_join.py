@@ -1,5 +1,15 @@
 """Several runs on one database, as nodes that share a file system would be."""
 
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
 import pytest
 
 pytestmark = pytest.mark.behaviour
@@ -65,3 +75,107 @@ def test_a_database_is_shared_and_taken_back_only_when_nobody_works(place):
     assert "is for one machine" in place.call("db", "unshare").out
     answer = place.call("--shared", "status")
     assert (answer.code, "db share" in answer.err) == (4, True)
+
+
+def test_status_and_runners_show_the_nodes_with_their_end(place):
+    place.write(
+        {"name": "w", "jobs": [{"name": "slow", "command": "touch up; while ! test -e go; do sleep 0.02; done"}]}
+    )
+    process = place.start("--shared", "run", "w.yaml", "-j", "3", "--time-limit", "1h", "--progress", "none")
+    place.wait_for("up")
+    [node] = place.call("--shared", "status", "1", "-f", "json").json["nodes"]
+    assert (node["state"], node["slots"], node["lost_runners"]) == ("alive", 3, 0)
+    assert node["claimed"] == 1
+    assert node["last_beat_at"] < node["ends_at"]
+    assert "until 20" in place.call("--shared", "runners", "1").out
+    (place.root / "go").touch()
+    assert process.wait(60) == 0
+    process.communicate()
+    [node] = place.call("--shared", "status", "1", "-f", "json").json["nodes"]
+    assert (node["state"], node["slots"]) == ("finished", 0)
+
+
+_CLIENT = """\
+import select, socket, sys
+if sys.argv[2] == "unreachable":
+    sys.exit(255)
+way = socket.socket(socket.AF_UNIX)
+way.connect("\\0" + sys.argv[1])
+way.sendall(sys.argv[3].encode() + b"\\0")
+watched = [sys.stdin, way]
+while True:
+    ready = select.select(watched, [], [])[0]
+    if way in ready:
+        sys.exit(int(way.recv(9) or b"255"))
+    way.shutdown(socket.SHUT_WR)
+    watched.remove(sys.stdin)
+"""
+
+
+def far(place, names):
+    """A list of machines, and what reaches them, as ssh does: they are this one, and not below who asks for them."""
+    (place.root / "hosts.txt").write_text("".join(f"{name}  # a machine\n" for name in names))
+    (place.root / "client.py").write_text(_CLIENT)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(f"\0{place.root}"[:100])
+    server.listen()
+    address = server.getsockname()[1:].decode()
+
+    def serve():
+        while True:
+            way, _ = server.accept()
+            script = b""
+            while not script.endswith(b"\0"):
+                script += way.recv(1)
+            process = subprocess.Popen(["sh", "-c", script[:-1].decode()], stdin=way.fileno(), cwd=place.root)
+            threading.Thread(target=finish, args=(way, process), daemon=True).start()
+
+    def finish(way, process):
+        with suppress(OSError):  # who asked has gone
+            way.sendall(str(process.wait()).encode())
+
+    threading.Thread(target=serve, daemon=True).start()
+    command = shlex.join([sys.executable, str(place.root / "client.py"), address])
+    return {"env": {**os.environ, "TORC_LOCAL_SSH": command}}
+
+
+def test_machines_of_a_list_join_the_run_and_one_that_cannot_be_reached_is_named(place):
+    variables = far(place, ["there", "unreachable"])
+    wait = "touch {}; while ! test -e {}; do sleep 0.02; done"  # for the other one, which must run at the same time
+    jobs = [{"name": name, "command": wait.format(name, other)} for name, other in ("ab", "ba")]
+    place.write({"name": "w", "jobs": jobs})
+    run = place.start("--shared", "run", "w.yaml", "-j", "1", "--nodes", "hosts.txt", "--progress", "none", **variables)
+    _, err = run.communicate(timeout=90)
+    assert run.returncode == 0, err
+    assert "warning: cannot reach node unreachable" in err
+    assert place.rows("SELECT count(DISTINCT runner_id) FROM v_attempts WHERE status = 'completed'") == [(2,)]
+
+
+def test_a_run_that_is_stopped_stops_the_machines_that_it_let_join(place):
+    variables = far(place, ["there"])
+    job = {"name": "j{i}", "command": "echo up >> log; sleep 60", "parameters": {"i": "1:2"}}
+    place.write({"name": "w", "jobs": [job]})
+    words = ("-j", "1", "--grace", "0.2", "--nodes", "hosts.txt", "--progress", "none")
+    run = place.start("--shared", "run", "w.yaml", *words, **variables)
+    until = time.monotonic() + 60
+    while not (place.root / "log").exists() or place.text("log").count("up") < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 130
+    run.communicate()
+    while place.rows("SELECT count(*) FROM v_runners WHERE ended_at IS NULL") != [(0,)]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert set(place.states().values()) == {"ready"}
+
+
+def test_a_list_of_machines_that_cannot_be_read_or_used_is_refused_before_anything_is_stored(place):
+    stages(place)
+    for text, why in (("", "names no machine"), ("a b\n", "hosts.txt:1: 'a b' is not the name of a machine")):
+        (place.root / "hosts.txt").write_text(text)
+        answer = place.call("--shared", "run", "w.yaml", "--nodes", "hosts.txt")
+        assert (answer.code, why in answer.err) == (2, True)
+    answer = place.call("run", "w.yaml", "--nodes", "nowhere.txt")
+    assert (answer.code, "no such file" in answer.err) == (2, True)
+    assert not (place.root / "torc_output").exists()

@@ -66,7 +66,7 @@ def test_memory_of_children_and_shared_pages(place):
 def test_processor_time_of_children(place):
     burn = "until = time.process_time() + 0.6\nwhile time.process_time() < until: pass"
     forked = f"os.fork()\n{burn}"
-    jobs = [{"name": "one", "command": hold(1, burn, 0)}, {"name": "two", "command": hold(1, forked, 0.5)}]
+    jobs = [{"name": "one", "command": hold(1, burn, 0)}, {"name": "two", "command": hold(1, forked, 2.0)}]
     place.write({"name": "w", "resource_monitor": FAST, "jobs": jobs})
     place.run()
     found = usage(place)
@@ -133,7 +133,7 @@ def test_measuring_can_be_switched_off(place, how):
 
 
 def test_the_interval_of_the_command_line_wins(place):
-    place.write({"name": "w", "jobs": [{"name": "a", "command": "sleep 1.2"}]})
+    place.write({"name": "w", "jobs": [{"name": "a", "command": "sleep 2"}]})
     place.run("--sample-interval", "0.1")
     assert one(place.results())["samples"] >= 3, "not every 5 s"
 

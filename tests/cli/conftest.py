@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.report.small import small_database
+from tests.support import loaded
 from torc_local.cli.main import main
 
 
@@ -44,9 +45,11 @@ def call(capsys):
 
 @pytest.fixture
 def process():
-    """Call the program as a process."""
+    """Call the program as a process; with options of ``subprocess.run`` as one that begins from nothing."""
 
     def run(*words: str, **options: Any) -> Answer:
+        if not options:
+            return Answer(*loaded.call(words))
         given = {"capture_output": True, "text": True, "timeout": 50, "env": os.environ, **options}
         done = subprocess.run([sys.executable, "-m", "torc_local", *words], check=False, **given)
         return Answer(done.returncode, done.stdout, done.stderr)

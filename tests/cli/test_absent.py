@@ -3,7 +3,7 @@
 import pytest
 
 from torc_local.cli import absent
-from torc_local.cli.words import ALIASES
+from torc_local.cli.words import ALIASES, VERBS
 
 
 @pytest.mark.parametrize("word", sorted(absent.COMMANDS))
@@ -19,8 +19,23 @@ def test_the_same_holds_for_verbs(process):
     assert (answer.code, "has no 'workflows sync-status': what dead processes held" in answer.err) == (2, True)
 
 
+@pytest.mark.parametrize("words", sorted(absent.VERBS))
+def test_a_verb_of_torc_that_is_absent_says_why_and_what_to_do(call, words):
+    answer = call(*words, "1")
+    why, instead = absent.VERBS[words]
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"error: torc-local has no '{' '.join(words)}': {why}\n  hint: {instead}\n"
+
+
 def test_nothing_is_absent_and_there_at_once():
     assert not set(absent.VERBS) & set(ALIASES)
+    assert not set(absent.COMMANDS) & set(VERBS)
+
+
+@pytest.mark.parametrize("word", sorted(VERBS))
+def test_verbs_of_torc_without_a_noun_mean_ours(call, word):
+    assert call(word, "--help").out == call(*VERBS[word], "--help").out
+    assert "Options" in call(word, "--help").out
 
 
 @pytest.mark.parametrize(
@@ -36,14 +51,19 @@ def test_the_other_spellings_of_torc_are_accepted(process, here):
     words = [
         "-s",
         "--no-prompts",
+        "--log-level",
+        "debug",
         "run",
         "w.yaml",
         "--max-parallel-jobs",
         "1",
         "--poll-interval",
         "0.5",
+        "--skip-checks",
         "--progress",
         "none",
     ]
     assert process(*words).code == 0
     assert process("workflows", "status", "1").code == 0
+    assert process("create", "w.yaml", "--skip-checks").code == 0
+    assert "default" in process("jobs", "list-resource-requirements", "1").out

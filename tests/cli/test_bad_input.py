@@ -231,6 +231,7 @@ def test_a_full_disk_stores_nothing_by_halves(process, disk, here):
     assert listed.out.count('"id"') == 1, "nothing of the workflow that did not fit is there"
 
 
+@pytest.mark.fault
 def test_a_run_that_fills_the_disk_waits_for_room_and_loses_nothing(disk, here):
     """What ended while nothing could be written is recorded when there is room: no job runs twice."""
     place = disk("size=12m")

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.report.small import small_database
+from tests.support import loaded
 from torc_local.store import opening
 
 OTHER = "name: other\njobs:\n  - {name: a, command: echo a}\n"
@@ -48,12 +49,11 @@ def refused(bound):
     """Call the program as one whom permission bits bind; it must say why not."""
 
     def ask(code, words, *parts):
-        command = [*bound, sys.executable, "-m", "torc_local", *words]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
-        assert (answer.returncode, answer.stdout) == (code, ""), answer.stderr
-        assert "Traceback" not in answer.stderr
+        answer = loaded.call(words, prefix=bound)
+        assert (answer.code, answer.out) == (code, ""), answer.err
+        assert "Traceback" not in answer.err
         for part in parts:
-            assert part in answer.stderr
+            assert part in answer.err
 
     return ask
 

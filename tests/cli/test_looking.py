@@ -64,7 +64,23 @@ def test_one_of_several_workflows_must_be_named(call, two):
     answer = call("status")
     assert (answer.code, answer.out) == (2, "")
     assert "give one of these ids: 1 (small), 2 (small)" in answer.err
-    assert call("status", "2").out.startswith("small   workflow 2, run 0   not started")
+    assert call("status", "2").out.startswith("small   workflow 2, run 0   torc_output/torc.db   not started")
+
+
+def test_status_has_a_line_for_each_family_and_all_of_them_in_json(call, small):
+    answer = call("status")
+    assert [line.split()[0] for line in answer.out.splitlines()[4:9]] == [
+        "one_*",
+        "barrier",
+        "two_*",
+        "bad",
+        "after_bad",
+    ]
+    assert "\x1b" not in answer.out
+    assert "\x1b[31m" in call("--color", "always", "status", "--all-groups").out
+    found = call("status", "-f", "json").json["groups"]
+    assert (found[2]["name"], found[2]["jobs_by_status"]) == ("two_*", {"completed": 2})
+    assert call("--color", "red", "status").code == 2
 
 
 def test_an_unknown_workflow_is_bad_input_with_the_list(call, small):

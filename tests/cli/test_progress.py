@@ -61,6 +61,32 @@ def test_lines_have_a_first_a_last_and_one_each_half_minute_in_which_something_c
     assert "w finished with failures in 2m09s: 97 of 100 jobs completed, 2 failed, 1 could not run" in lines[3]
 
 
+def test_the_lines_of_a_log(golden):
+    """Moments are of whoever runs this, so they are left out."""
+    watcher, stream = told("lines")
+    watcher.started(INFO._replace(died=1, lost=2, claimed=3))
+    watcher.event(failed(1))
+    watcher.progressed(at(31, completed=60, running=4, failed=1, ready=35))
+    watcher.event(failed(2)._replace(type="runner_lost", job_name=None, message="runner 3 on node02 was killed"))
+    watcher.stopping("stopping: no new jobs")
+    watcher.ended(end(ExitCode.INTERRUPTED, ["the time limit of 1h is over"], completed=62, failed=1, ready=37))
+    golden.check("log", [re.sub(r"^\S+", "MOMENT", line) for line in stream.getvalue().splitlines()])
+
+
+def test_a_bar_that_is_stopped_tells_no_more_when_the_rest_is_done(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    watcher, stream = told("bar", stream=Terminal())
+    watcher.started(INFO)
+    watcher.progressed(at(1, completed=50, running=50))
+    watcher.stopping("stopping: no new jobs")
+    watcher.progressed(at(2, completed=70, running=30))
+    watcher.ended(end(ExitCode.INTERRUPTED, completed=70, ready=30))
+    after = stream.getvalue().partition("stopping: no new jobs\n")[2]
+    assert "70/100  stopping" in after
+    assert "about" not in after.partition("70/100")[2]
+    assert after.endswith("w stopped after 2m09s: 70 of 100 jobs completed, 30 left\n")
+
+
 @pytest.mark.parametrize("style", ["lines", "bar"])
 def test_twenty_failures_are_shown_and_the_rest_is_counted(style):
     watcher, stream = told(style)
@@ -69,12 +95,14 @@ def test_twenty_failures_are_shown_and_the_rest_is_counted(style):
         watcher.event(failed(number))
     watcher.ended(end(failed=27))
     text = stream.getvalue()
-    assert "job_20 failed: exit 1" in text
-    assert "job_21" not in text
-    assert "... and 7 more failures" in text
+    assert "job_20" in text
+    assert "job_22" not in text
+    assert "... and 7 more failures:" in text
+    assert "  job_*   exit 1   x 7 (first: job_21)" in text
 
 
-def test_the_bar_reaches_the_end_when_the_rest_can_never_run():
+def test_the_bar_reaches_the_end_when_the_rest_can_never_run(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
     watcher, stream = told("bar", stream=Terminal())
     watcher.started(INFO)
     watcher.progressed(at(1, completed=50, running=3, ready=47))
@@ -84,7 +112,7 @@ def test_the_bar_reaches_the_end_when_the_rest_can_never_run():
     assert "50.0%" in text
     assert "running 3  ready 47" in text
     assert "100.0%" in text
-    assert "100/100  running 0  failed 1  could not run 49" in text
+    assert "running 0  failed 1  could not run 49" in text
 
 
 def test_the_bar_has_no_thread():
@@ -157,7 +185,52 @@ def test_the_rate_is_that_of_the_last_seconds():
     assert rate.remaining_s(1000) == pytest.approx(10, rel=0.15)
 
 
+def test_how_long_the_rest_takes_is_told_once_ten_jobs_are_done():
+    """Also of jobs that take minutes, of which the last seconds say nothing."""
+    rate = progress.Rate()
+    for done in range(12):
+        rate.add(done * 60.0, done)
+        rate.add(done * 60.0 + 59.0, done)
+        assert (rate.remaining_s(10) is not None) == (done >= 10)
+    assert rate.remaining_s(10) == pytest.approx(600, rel=0.1)
+    assert len(rate._seen) < 40
+
+
+def test_nothing_is_painted_more_often_than_four_times_a_second():
+    class Counting(Terminal):
+        paints = 0
+
+        def write(self, text):
+            self.paints += "/100" in text
+            return super().write(text)
+
+    stream = Counting()
+    watcher, _ = told("bar", stream=stream)
+    watcher.started(INFO)
+    before = stream.paints
+    for step in range(100):
+        watcher.progressed(at(step / 100, completed=step))
+    assert stream.paints - before <= 5
+    watcher.ended(end(completed=99))
+    assert "99/100" in stream.getvalue()
+
+
+def test_a_look_that_fails_disturbs_nobody():
+    def broken():
+        raise RuntimeError
+
+    for style in ("bar", "lines"):
+        watcher, stream = told(style, stream=Terminal())
+        watcher.started(INFO)
+        watcher.event(failed(1))
+        watcher.progressed(at(2, completed=1, running=1)._replace(db=broken))
+        assert "job_1" in stream.getvalue()
+
+
 def test_control_characters_of_job_names_are_escaped():
     watcher, stream = told("lines")
+    watcher.started(INFO)
     watcher.event(failed(1)._replace(job_name="a\x1b[2J"))
+    watcher.progressed(at(1, failed=1))
+    assert "a\\x1b[2J" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()

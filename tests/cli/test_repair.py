@@ -1,10 +1,14 @@
 """``doctor`` and ``doctor --repair``: each kind of damage made on purpose, found, explained, mended, run to the end."""
 
+import random
+from contextlib import suppress
+
 import apsw
 import pytest
 
 from tests.report.small import Worked, job, spec, store
 from tests.support.damage import PAGE, cut_off, leaves, scribble, wide
+from tests.support.spoiling import spoil, spoilings
 from torc_local.store import invariants, opening, workflows
 
 #: a_1, a_2 -> gate -> b_1, b_2; b_1 -> c -> d; e is alone.
@@ -94,7 +98,9 @@ DAMAGES = {
         f"INSERT INTO action {ACTION}", "INSERT INTO action_job VALUES (1, 1)", "UPDATE run SET ended_at = 1",
         "INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES (1, 1, '', 1, 0)",
     ),
-    "usage_has_jobs": ("INSERT INTO attempt_usage VALUES (99, 1, 1, 9, 9, 1, 1, 1, 1, 0, 0, 1, 'tree')",),
+    "moves_are_known": ("DELETE FROM move WHERE after = 'failed'",),
+    "runs_are_numbered": ("UPDATE workflow SET run_id = 0",),
+    "usage_has_jobs": ("INSERT INTO attempt_usage VALUES (99, 1, 1, 9, 9, 1, 1, 1, 1, 0, 0, 1, 'tree', NULL)",),
     "everything at once": (
         "DELETE FROM job_count", "UPDATE job SET blockers = 0, status = 'ready' WHERE status = 'blocked'",
         "UPDATE gate SET remaining = 0, failed = 1", "UPDATE run SET ended_at = 1", "DELETE FROM attempt",
@@ -124,6 +130,65 @@ def test_what_is_wrong_is_found_explained_and_mended(call, path, name):
     assert after.json["repairs"] != ["there was nothing to mend"]
     assert call("doctor", "--repair", "-f", "json").json["repairs"] == ["there was nothing to mend"]
     finish(path)
+
+
+SAYS_NOTHING = (
+    "DELETE FROM meta",
+    "UPDATE meta SET journal = 'memory'",
+    "UPDATE meta SET commit_seq = 9223372036854775807",
+    "UPDATE meta SET created_by = CAST(x'ff' AS TEXT)",
+)
+
+
+@pytest.mark.parametrize(
+    "sql", [SAYS_NOTHING[0], *(pytest.param(sql, marks=pytest.mark.fault) for sql in SAYS_NOTHING[1:])]
+)
+def test_a_file_that_does_not_say_any_more_what_it_is_is_refused_with_a_sentence_and_mended(call, path, sql):
+    damage(path, sql)
+    for words in (["status"], ["jobs"], ["doctor"], ["run"]):
+        answer = call(*words)
+        assert (answer.code, answer.out) == (4, "")
+        assert "the database is damaged" in answer.err
+        assert "torc-local doctor --repair" in answer.err
+    answer = call("doctor", "--repair")
+    assert answer.code == 0, answer.out
+    assert "made the row anew that says what this file is" in answer.out
+    finish(path)
+
+
+def test_settings_that_cannot_be_read_are_not_made_up(call, path):
+    damage(path, "UPDATE workflow SET settings = '[]'")
+    answer = call("doctor", "--repair")
+    assert answer.code == 4
+    assert "documents_can_be_read" in answer.out
+    answer = call("run")
+    assert answer.code == 4
+    assert "the database is damaged" in answer.err
+
+
+def test_values_that_only_tell_are_made_up_and_a_command_becomes_one_that_fails(call, path):
+    damage(
+        path,
+        "UPDATE event SET message = CAST(x'ff' AS TEXT)",
+        "UPDATE job SET command = CAST(x'ff' AS TEXT) WHERE name = 'e'",
+    )
+    assert call("job", "e").code == 4
+    assert "set 2 values right" in call("doctor", "--repair").out
+    assert "was lost" in call("job", "e").out
+    finish(path)
+
+
+@pytest.mark.parametrize("times", [2, pytest.param(40, marks=pytest.mark.fault)])
+def test_whatever_is_spoilt_commands_that_look_end_with_a_sentence(call, path, times):
+    content = path.read_bytes()
+    for spoiling in random.Random(times).sample(spoilings(path), times):
+        path.write_bytes(content)
+        with suppress(apsw.MismatchError, apsw.ConstraintError):
+            spoil(path, spoiling)
+        for words in (["status"], ["jobs"], ["doctor"]):
+            answer = call(*words)
+            assert answer.code in (0, 2, 4), f"{spoiling}: {answer}"
+            assert answer.code == 0 or answer.out + answer.err, spoiling
 
 
 def test_a_repair_of_what_is_whole_changes_nothing_that_matters(call, path):

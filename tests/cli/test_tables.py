@@ -7,6 +7,7 @@ import pytest
 
 from torc_local.cli import answer
 from torc_local.report import listing
+from torc_local.report.fitting import Column, Table
 from torc_local.store import opening, reading
 
 
@@ -86,8 +87,26 @@ def test_a_command_that_is_no_list_says_so_before_it_does_anything(call, small):
 
 def test_on_a_terminal_no_line_is_wider_than_it(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
-    answer.fitted(["x" * 30])
-    assert capsys.readouterr().out == "x" * 30 + "\n"
+    content = Table([Column("NAME", least=8, inside=True), Column("N", right=True, spare=1)], [["x" * 30 + "yz", "1"]])
+    answer.table(content)
+    assert capsys.readouterr().out == f"{'NAME':<32}  N\n{'x' * 30}yz  1\n"
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    answer.fitted(["x" * 30, "short"])
-    assert capsys.readouterr().out == "x" * 19 + "…\nshort\n"
+    answer.table(content)
+    assert capsys.readouterr().out == "NAME               N\nxxxxxxxxx…xxxxxxyz  1\n".replace("xxxxxxxxx…", "xxxxxxxx…")
+    monkeypatch.setenv("COLUMNS", "10")
+    answer.table(content)
+    assert capsys.readouterr() == ("NAME\nxxxxx…xxyz\n", "no room for: N\n")
+
+
+def test_a_list_is_markdown_for_a_pull_request(call, small):
+    lines = call("jobs", "--failed", "-f", "md").out.splitlines()
+    assert lines == [
+        "| ID | NAME | STATUS | ATTEMPT | REASON | COMMAND |",
+        "| ---: | --- | --- | ---: | --- | --- |",
+        "| 6 | bad | failed | 1 | exit 3 | echo oops \\>&2; exit 3 |",
+    ]
+    assert call("results", "bad", "--columns", "job_name,status", "-f", "md").out.splitlines()[2] == "| bad | failed |"
+    assert call("sql", "SELECT 1 AS one, 'a|b' AS two", "-f", "md").out.splitlines()[0::2] == [
+        "| one | two |",
+        "| 1 | a\\|b |",
+    ]

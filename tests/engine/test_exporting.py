@@ -148,6 +148,36 @@ def test_schedulers_of_slurm_go_out_and_come_back(document):
     assert again(again(document))["slurm_schedulers"] == expected
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"enabled": False},
+        {"enabled": True, "granularity": "time_series", "sample_interval_seconds": 2},
+        {"sample_interval": 0.5, "jobs": {"enabled": True}, "compute_node": {"enabled": True, "cpu": False}},
+        {"compute_node": {"enabled": True, "granularity": "time_series"}, "flush_interval": 9},
+    ],
+)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_what_is_measured_goes_out_and_comes_back(tmp_path, said, as_text):
+    spec = loads(json.dumps({**SMALL, "resource_monitor": said}).encode(), "w.json")
+    document = exported(spec, tmp_path)
+    if as_text:  # older Torc
+        document["workflow"]["resource_monitor_config"] = json.dumps(document["workflow"]["resource_monitor_config"])
+    assert imported(document).settings == spec.settings
+
+
+def test_where_nothing_is_said_of_monitoring_nothing_is_written(document):
+    assert {"resource_monitor_config", "slurm_defaults"}.isdisjoint(document["workflow"])
+
+
+def test_defaults_of_slurm_go_out_and_come_back(tmp_path):
+    said = {"qos": "high", "exclusive": True, "constraint": "gpu", "requeue": False}
+    spec = loads(json.dumps({**SMALL, "slurm_defaults": said}).encode(), "w.json")
+    document = exported(spec, tmp_path)
+    assert document["workflow"]["slurm_defaults"] == {"qos": "high", "exclusive": True, "constraint": "gpu"}
+    assert imported(document).settings == spec.settings
+
+
 def test_ids_of_another_database_are_mapped(document):
     text = json.dumps(document)
     for key in ('"id": ', '"resource_requirements_id": '):
@@ -195,6 +225,9 @@ def test_a_document_of_torc_is_read(document):
     [
         (lambda d: d.pop("export_version"), "there is no 'export_version'"),
         (lambda d: d.update(export_version="2.0"), "the version of this document is the text '2.0'"),
+        (lambda d: d["workflow"].update(slurm_defaults={"nodes": 2}), "'nodes' cannot be in 'slurm_defaults'"),
+        (lambda d: d["workflow"].update(resource_monitor_config="{"), "'resource_monitor_config' is text, but"),
+        (lambda d: d["workflow"].update(resource_monitor_config={"jobs": 1}), "'jobs' in 'resource_monitor' must be"),
         (lambda d: d.update(workflow=[]), "'workflow' must be an object"),
         (lambda d: d.update(jobs={}), "'jobs' must be a list"),
         (lambda d: d["jobs"].append(3), "an entry of 'jobs' must be an object"),

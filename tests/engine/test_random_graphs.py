@@ -128,7 +128,7 @@ def work_off(db, runs, rnd):
     raise AssertionError("it never ends")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(graphs(), graphs(), st.integers(0, 2**32))
 def test_any_interleaving_ends_as_the_model_predicts_and_a_retry_completes_the_rest(
     tmp_path_factory, first, second, seed

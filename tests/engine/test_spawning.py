@@ -105,7 +105,7 @@ def test_what_no_node_at_work_can_run_is_refused_where_jobs_are_counted(stage):
     stage.db.connection.execute("UPDATE resource_requirements SET num_cpus = 5").fetchall()
     assert call(stage, caller).is_new  # with -j nobody counts
     with stage.db.write("test"):
-        runners.beat(stage.db, me.runner_id, runners.Held(1, 1 << 20, 0))
+        runners.beat(stage.db, me.runner_id, runners.Held(1, 1 << 20, 0), at=0.0)
     with pytest.raises(InputError, match="job 'z' can never run here: it asks for 5 cpus, and this node has 4"):
         call(stage, caller, [{"name": "z", "command": "true"}])
     stage.db.connection.execute("UPDATE resource_requirements SET num_cpus = 1").fetchall()

@@ -130,7 +130,7 @@ def test_who_has_spawned_jobs_runs_again_for_they_are_not_in_the_file(db):
     assert [one.names for one in found.others] == [["b"], ["d"]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(graphs(), st.integers(0, 2**32), st.integers(0, 150), st.data())
 def test_after_any_edit_at_any_moment_what_is_taken_over_is_what_does_not_follow_from_the_edit(
     tmp_path_factory, graph, seed, steps, data

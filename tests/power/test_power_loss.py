@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests.power.machine import Machine
+from tests.support.kernels import why_not
 
-pytestmark = pytest.mark.power
+pytestmark = [pytest.mark.power, pytest.mark.kernels]
 
 #: What ``normal`` may lose: the supervisor syncs every second when it wakes (process/supervisor.py), and everything in
 #: the guest waits for its one slow processor. The kernel alone would keep the log for 30 seconds, a checkpoint alone
@@ -175,17 +176,9 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory):
     """Skips when no kernel can be started here."""
-    try:
-        Machine(tmp_path_factory.mktemp("try")).try_out()
-    except (OSError, AssertionError) as error:
-        pytest.skip(f"no User-Mode Linux here (tests/components/install power): {_why(str(error))}")
-
-
-def _why(said):
-    """The cause in one line; a kernel that dies says forty."""
-    if "put_fp_registers" in said:
-        return "its kernel cannot keep the registers of this processor (AMX)"
-    return said.splitlines()[0] if said else "it did not start"
+    why = why_not(tmp_path_factory.mktemp("try"))
+    if why is not None:
+        pytest.skip(why)
 
 
 @pytest.fixture

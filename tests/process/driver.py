@@ -7,6 +7,7 @@ Prints one JSON line: exit code and counts. A database that exists is resumed.
 
 import json
 import multiprocessing
+import random
 import sys
 import time
 from pathlib import Path
@@ -70,6 +71,25 @@ def slow_disk(delay_s: float) -> None:
     _disks.append(_SlowDisk("slow", "unix", makedefault=True))
 
 
+class _LyingDisk(apsw.VFS):
+    """One on which a fourth of what runners remove, journals, is removed and said not to be."""
+
+    _random = random.Random(1)
+    removed = 0
+
+    def xDelete(self, name: str, sync: bool) -> None:  # noqa: N802
+        super().xDelete(name, sync)
+        if multiprocessing.current_process().name == "runner":
+            _LyingDisk.removed += 1
+            if _LyingDisk.removed > 3 and self._random.random() < 0.25:  # it has begun to work
+                raise apsw.IOError("it was removed")
+
+
+def lying_disk() -> None:
+    """Put all databases of this process, and of those it forks, on a disk that lies."""
+    _disks.append(_LyingDisk("lying", "unix", makedefault=True))
+
+
 _disks: list[apsw.VFS] = []
 
 
@@ -101,6 +121,8 @@ def main() -> int:
     given = dict(word.split("=") for word in sys.argv[4:])
     if "sync" in given:
         slow_disk(float(given["sync"]))
+    if "lies" in given:
+        lying_disk()
     if "pragmas" in given:
         note_pragmas(Path(given["pragmas"]))
     if "syncs" in given:

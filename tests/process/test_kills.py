@@ -22,7 +22,7 @@ ONCE = ("runner.registered", "coordinator.leased", "coordinator.closed")  # each
 
 
 @pytest.mark.parametrize("length", ["0", pytest.param("0.3", marks=pytest.mark.fault)])
-@pytest.mark.parametrize("point", [p for p in faults.POINTS if not p.startswith("supervisor")])
+@pytest.mark.parametrize("point", [p for p in faults.POINTS if p.startswith(("runner", "coordinator"))])
 def test_a_worker_killed_at_a_moment_of_the_crash_table_costs_at_most_what_the_table_says(place, point, length):
     workflow(place, length)
     flag = place.directory / "died"
@@ -66,6 +66,53 @@ def test_a_gpu_is_free_again_and_never_held_twice_after_a_runner_was_killed(plac
     assert place.query("SELECT * FROM held_gpu") == []
 
 
+@pytest.mark.parametrize(
+    "point",
+    ["runner.settled"]
+    + [
+        pytest.param(point, marks=pytest.mark.fault)
+        for point in faults.POINTS
+        if point.startswith("runner") and point != "runner.settled"
+    ],
+)
+def test_a_runner_killed_anywhere_around_a_recovery_script_costs_no_attempt(place, point):
+    """Each of the jobs fails, has its script run, and completes: three claims of each, and a kill at any of them."""
+    script = f"echo script-$TORC_JOB_NAME >> {place.log}"
+    place.write(
+        {"name": "r{i}", "command": f"echo try-{{i}} >> {place.log}; [ $TORC_ATTEMPT_ID = 2 ] || exit 7",
+         "parameters": {"i": "1:4"}, "failure_handler": "h"},
+        failure_handlers=[{"name": "h", "rules": [{"exit_codes": [7], "recovery_script": script, "max_retries": 2}]}],
+    )  # fmt: skip
+    flag = place.directory / "died"
+    done = place.run(2, TORC_LOCAL_FAULT=f"{point}:{1 if point in ONCE else 2}:KILL:{flag}")
+    assert flag.exists(), "nobody reached the moment"
+    assert done["counts"] == {"completed": 4}, done["stderr"]
+    kept = "SELECT job_name, return_code FROM v_attempts WHERE status <> 'lost' ORDER BY 1, attempt_id"
+    assert place.query(kept) == [(f"r{i}", code) for i in range(1, 5) for code in (7, 0)]
+    assert place.query("SELECT count(*) FROM recovery") == [(4,)]
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["actor.executed", *(pytest.param(f"actor.{at}", marks=pytest.mark.fault) for at in ("claimed", "recorded"))],
+)
+def test_an_actor_killed_at_a_moment_of_the_crash_table_is_replaced_and_each_action_recorded_once(place, point):
+    place.write(
+        {"name": "j", "command": place.append("job")},
+        actions=[
+            {"trigger_type": trigger, "action_type": "run_commands", "commands": [place.append(trigger)]}
+            for trigger in ("on_workflow_start", "on_workflow_complete")
+        ],
+    )
+    flag = place.directory / "died"
+    done = place.run(1, TORC_LOCAL_FAULT=f"{point}:1:KILL:{flag}")
+    assert flag.exists(), "nobody reached the moment"
+    assert done["code"] == 0, done["stderr"]
+    again = 2 if point == "actor.executed" else 1
+    assert place.lines() == {"on_workflow_start": again, "job": 1, "on_workflow_complete": 1}
+    assert place.query("SELECT count(*), max(return_code) FROM action_run WHERE ended_at IS NOT NULL") == [(2, 0)]
+
+
 @pytest.mark.parametrize("length", ["0.01", pytest.param("1", marks=pytest.mark.fault)])
 def test_when_the_supervisor_is_killed_everything_ends_and_the_next_run_goes_on(place, length):
     workflow(place, length)
@@ -95,8 +142,9 @@ def test_a_supervisor_killed_at_a_moment_of_the_crash_table_leaves_nothing_runni
     assert place.run(4)["counts"] == {"completed": 30}
 
 
-def test_everything_of_a_run_killed_at_once_is_put_right_by_the_next_run(place):
-    workflow(place, "0.2")
+@pytest.mark.parametrize("length", ["0.2", *(pytest.param(s, marks=pytest.mark.fault) for s in ("0.01", "2"))])
+def test_everything_of_a_run_killed_at_once_is_put_right_by_the_next_run(place, length):
+    workflow(place, length)
     first = place.start(4)
     wait_for(lambda: place.lines().total() > 6)
     tree = [first.pid, *_children(first.pid)]

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from torc_local.ground.errors import StateError
-from torc_local.process import neighbours
+from torc_local.process import machine, neighbours
 from torc_local.process.neighbours import Presence, directory
 from torc_local.store import mounts
 
@@ -131,4 +131,39 @@ def test_what_a_killed_supervisor_of_this_machine_left_is_taken_away(database):
     (place / f"{neighbours.key('this machine', 2**22 + 1)}.node").touch()
     here = Presence(database, "this machine", "here")
     assert len(list(place.glob("*.node"))) == 1
+    here.leave()
+
+
+def test_who_writes_once_asks_the_nodes_at_work_elsewhere(database, there, monkeypatch):
+    monkeypatch.setenv(mounts.VARIABLE, "shared")
+    neighbours.consult(database)
+    assert len(list(directory(database).glob("*.node"))) == 1, "it has left again"
+    monkeypatch.setattr(neighbours, "_can_lock", lambda _: True)
+    with pytest.raises(StateError, match="what elsewhere has locked can be locked here, too"):
+        neighbours.consult(database)
+    at_work = Presence(database, machine.boot_id(), "here")
+    neighbours.consult(database)  # a node of this machine is at work: it has asked
+    at_work.leave()
+
+
+def test_where_nobody_works_or_the_file_system_is_this_machines_own_nobody_is_asked(database, there, monkeypatch):
+    monkeypatch.setattr(neighbours, "_can_lock", lambda _: True)
+    monkeypatch.setenv(mounts.VARIABLE, "local")
+    neighbours.consult(database)
+    there.leave()
+    monkeypatch.setenv(mounts.VARIABLE, "shared")
+    neighbours.consult(database)
+    assert not directory(database).exists()
+
+
+def test_a_node_whose_files_were_taken_away_makes_them_again(database, there):
+    """Others took it for dead while the file server was out of reach."""
+    (file,) = directory(database).glob("*.node")
+    file.unlink()
+    until = time.monotonic() + 10
+    while not file.exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    here = Presence(database, "this machine", "here")
+    here.meet("nfs")
     here.leave()

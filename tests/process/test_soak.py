@@ -16,13 +16,13 @@ from tests.process.running import Place
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 
 
-def workflows_until(place_factory, *, kills, runners=4, pause_s=0.12):
+def workflows_until(place_factory, *, kills, runners=4, pause_s=0.12, short=600, long=12):
     """Soak one workflow after the other until so many kills have happened."""
     done = seed = 0
     starts = 0
     while done < kills:
         place = place_factory(seed)
-        soak.spec(place, layers=3, short=600, long=12, length=0.3)
+        soak.spec(place, layers=3, short=short, long=long, length=0.3)
         figures = soak.Soak(place, SEED + seed, runners).until_done(most_kills=kills - done, pause_s=pause_s)
         soak.over(place, figures)
         done, starts, seed = done + figures.kills, starts + figures.starts, seed + 1
@@ -50,8 +50,8 @@ def places(tmp_path, request):
 
 
 def test_a_few_kills_at_random_moments_lose_nothing(places):
-    kills, *_ = workflows_until(places, kills=6)
-    assert kills == 6
+    kills, *_ = workflows_until(places, kills=4, short=150, long=4)
+    assert kills == 4
 
 
 @pytest.mark.fault

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import termios
-import time
 
 import pytest
 
@@ -22,7 +21,7 @@ class Terminal:
         self.process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads here
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"},
         )  # fmt: skip
         os.close(slave)
         os.set_blocking(self._master, False)
@@ -39,6 +38,10 @@ class Terminal:
             pass
         return self.screen
 
+    def text(self):
+        """What it has shown. A Ctrl-C takes away what nobody had read yet, half of a character, too (POSIX, NOFLSH)."""
+        return self.read().decode(errors="replace")
+
     def ended(self):
         self.read()
         return self.process.poll() is not None
@@ -47,30 +50,30 @@ class Terminal:
         os.close(self._master)
 
 
-@pytest.mark.parametrize("delay", [0.3, *(pytest.param(s, marks=pytest.mark.fault) for s in (0.0, 1.0, 2.0))])
-def test_ctrl_c_hits_no_job_and_the_next_run_completes_the_rest(place, delay):
+@pytest.mark.parametrize("ran", [300, *(pytest.param(jobs, marks=pytest.mark.fault) for jobs in (0, 990, 1400))])
+def test_ctrl_c_hits_no_job_and_the_next_run_completes_the_rest(place, ran):
     place.write(
-        {"name": "a{i}", "command": place.append("a{i}"), "parameters": {"i": "1:2000"}},
-        {"name": "b{i}", "command": place.append("b{i}"), "parameters": {"i": "1:2000"}, "depends_on_regexes": ["^a"]},
+        {"name": "a{i}", "command": place.append("a{i}"), "parameters": {"i": "1:1000"}},
+        {"name": "b{i}", "command": place.append("b{i}"), "parameters": {"i": "1:1000"}, "depends_on_regexes": ["^a"]},
     )
     terminal = Terminal(
         sys.executable, "-m", "torc_local", "run", str(place.spec), "-j", "16", "--db", str(place.db_path)
     )
     wait_for(lambda: place.ask("SELECT 1 FROM v_runners"))
-    time.sleep(delay)
+    wait_for(lambda: len(place.lines()) >= ran)
     terminal.type(b"\x03")
     wait_for(terminal.ended, timeout_s=30)
-    screen = terminal.read().decode()
+    screen = terminal.text()
     terminal.close()
     assert terminal.process.returncode == 130, screen
-    assert re.search(r"torc-local .*run 1\s*$", screen), "the last line says how to go on"
+    assert re.search(r"torc-local .*run 1(\x1b\[0m)?\s*$", screen), "the last line says how to go on"
     assert place.query("SELECT count(*) FROM v_jobs WHERE status NOT IN ('completed', 'ready', 'blocked')") == [(0,)]
     rest = subprocess.run(
         [sys.executable, "-m", "torc_local", "run", "-j", "16", "--db", str(place.db_path)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert rest.returncode == 0, rest.stderr
-    assert place.lines().total() == len(place.lines()) == 4000, "each job ran exactly once"
+    assert place.lines().total() == len(place.lines()) == 2000, "each job ran exactly once"
 
 
 def test_ctrl_c_twice_ends_long_jobs_at_once(place):

@@ -83,9 +83,9 @@ def test_what_was_not_asked_for_is_not_shown_as_asked():
 
 @pytest.mark.parametrize(("mib", "expected"), [(1, 32), (32, 32), (33, 64), (600, 768), (5000, 5120), (66_000, 69_632)])
 def test_sizes_as_people_write_them(mib, expected):
-    assert advice._friendly_memory(mib * MB) == expected * MB
+    assert advice.friendly_memory(mib * MB) == expected * MB
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(1, 60), (61, 120), (601, 900), (7201, 9000), (90_000, 90_000)])
 def test_durations_as_people_write_them(seconds, expected):
-    assert advice._friendly_runtime(seconds) == expected
+    assert advice.friendly_runtime(seconds) == expected

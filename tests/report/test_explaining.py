@@ -3,8 +3,10 @@
 import pytest
 
 from tests.report.small import SMALL, Worked, job, spec, store
+from tests.support.golden import WIDTHS, named
 from torc_local.engine.cancel import cancel, cancel_jobs
 from torc_local.report import explained, explaining
+from torc_local.report.text import folded
 from torc_local.store import opening, reading
 
 
@@ -112,3 +114,24 @@ def test_with_several_workflows_commands_name_theirs(fresh):
     Worked(fresh, store(fresh, SMALL)).to_the_end()
     store(fresh, CHAIN)
     assert ask(fresh, "after_bad").next == ["torc-local explain bad -w 1", "torc-local retry bad -w 1"]
+
+
+def test_explanations_at_every_width(golden, db, fresh):
+    huge = SMALL.resources[0]._replace(name="huge", num_cpus=64)
+    number = store(fresh, SMALL._replace(name="too large", resources=(huge,)))
+    Worked(fresh, number)
+    asked = [ask(db, "bad"), ask(db, "after_bad"), ask(db, "one_1"), ask(fresh, "bad"), ask(fresh, "after_bad")]
+    store(fresh, CHAIN)
+    asked += [ask(fresh, "d"), ask(fresh, "a")]
+    for width in WIDTHS:
+        lines = [line for found in asked for line in (*explained.screen(found, width), "")]
+        golden.check(named("explain", width), lines)
+        commands = [one for found in asked for one in found.next]
+        assert all(any(one in line for line in lines) for one in commands), "a command to copy is in one piece"
+
+
+def test_sentences_are_broken_at_spaces_and_no_word_is():
+    assert folded("one two three", 7) == ["one two", "three"]
+    assert folded("/a/long/path and so", 6) == ["/a/long/path", "and so"]
+    assert folded("模型 训练", 5) == ["模型", "训练"]
+    assert folded("", 5) == [""]

@@ -1,19 +1,20 @@
 """Lists of jobs and results, and everything about one job."""
 
 from torc_local.report import listing
+from torc_local.report.fitting import fit
 from torc_local.store import reading
 
 
 def test_the_table_of_failed_jobs_says_why(db):
     rows = reading.jobs(db, 1, list(listing.UNSUCCESSFUL), None)
-    assert listing.job_table(rows) == [
+    assert fit(listing.job_table(rows), None).lines == [
         "ID  NAME  STATUS  ATTEMPT  REASON  COMMAND",
         " 6  bad   failed        1  exit 3  echo oops >&2; exit 3",
     ]
 
 
 def test_the_table_of_completed_jobs_needs_no_reason(db):
-    assert listing.job_table(reading.jobs(db, 1, ["completed"], 2)) == [
+    assert fit(listing.job_table(reading.jobs(db, 1, ["completed"], 2)), None).lines == [
         "ID  NAME   STATUS     ATTEMPT  COMMAND",
         " 1  one_1  completed        1  echo one_1",
         " 2  one_2  completed        1  echo one_2",

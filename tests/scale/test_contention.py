@@ -139,6 +139,7 @@ def test_overlapping_readers_do_not_let_the_log_grow_without_bound(arena, small)
     assert done["code"] == 0
     report = arena.report()
     assert report["lock_errors"] == 0
+    print(f"log of {report['wal_bytes_most'] / MB:.1f} MB, {report['checkpoints']} checkpoints")  # noqa: T201 - pytest -rP shows it
     assert report["wal_bytes_most"] < 40 * MB
 
 

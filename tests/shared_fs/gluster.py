@@ -12,6 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tests.shared_fs.nodes import LONG, MAIN, Nodes, do
+
 PROGRAMS = ("glusterfsd", "glusterfs", "ip", "nsenter", "unshare", "umount")
 
 _SERVER = """\
@@ -32,6 +34,10 @@ volume server
   option transport-type tcp
   option transport.socket.bind-address {address}
   option transport.socket.listen-port 24999
+  option transport.tcp-user-timeout 4
+  option transport.socket.keepalive-time 2
+  option transport.socket.keepalive-interval 1
+  option transport.socket.keepalive-count 2
   option auth.addr.brick.allow *
   subvolumes brick
 end-volume
@@ -43,7 +49,12 @@ volume remote
   option remote-host {address}
   option remote-port 24999
   option remote-subvolume brick
-  option ping-timeout 10
+  option ping-timeout 0
+  option transport.tcp-user-timeout 4
+  option transport.socket.keepalive-time 2
+  option transport.socket.keepalive-interval 1
+  option transport.socket.keepalive-count 2
+  option frame-timeout 20
 end-volume
 """
 
@@ -58,44 +69,41 @@ def missing() -> str | None:
     return f"not installed: {', '.join(lacking)} (tests/components/install gluster)" if lacking else None
 
 
-class Gluster:
-    """The server and its two nodes, 1 and 2. ``direct``: without the kernel's cache of pages, which makes it sound."""
+class Gluster(Nodes):
+    """The server and its two nodes. ``direct``: without the kernel's cache of pages, which makes it sound."""
+
+    call_s, patience_s = 60, 600
 
     def __init__(self, root: Path, *, direct: bool) -> None:
-        self._root = root
-        self._tag = f"tl{os.getpid() % 10_000}"
-        self._net = f"10.{77 + os.getpid() % 100}.{os.getpid() // 100 % 250}"
+        super().__init__(root)
         self._pids: list[int] = []
-        self.running: list[subprocess.Popen[str]] = []
-        try:
-            self._up(["--direct-io-mode=enable"] if direct else [])
-        except BaseException:
-            self.down()
-            raise
+        self._running: list[tuple[int, subprocess.Popen[str]]] = []
+        self._options = ["--direct-io-mode=enable"] if direct else []
+        self._begin()
 
-    def _up(self, options: list[str]) -> None:
+    def _up(self) -> None:
         address = f"{self._net}.1"
-        (self._root / "brick").mkdir(parents=True)
-        (self._root / "server.vol").write_text(_SERVER.format(brick=self._root / "brick", address=address))
-        (self._root / "client.vol").write_text(_CLIENT.format(address=address))
+        (self.root / "brick").mkdir(parents=True)
+        (self.root / "server.vol").write_text(_SERVER.format(brick=self.root / "brick", address=address))
+        (self.root / "client.vol").write_text(_CLIENT.format(address=address))
         bridge = f"{self._tag}b"
-        _do("ip", "link", "add", bridge, "type", "bridge")
-        _do("ip", "addr", "add", f"{address}/24", "dev", bridge)
-        _do("ip", "link", "set", bridge, "up")
+        do("ip", "link", "add", bridge, "type", "bridge")
+        do("ip", "addr", "add", f"{address}/24", "dev", bridge)
+        do("ip", "link", "set", bridge, "up")
         for number in (1, 2):
             space, outside = self._space(number), f"{self._tag}v{number}"
-            _do("ip", "netns", "add", space)
-            _do("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
-            _do("ip", "link", "set", outside, "master", bridge, "up")
-            _do("ip", "-n", space, "addr", "add", f"{self._net}.1{number}/24", "dev", "eth0")
-            _do("ip", "-n", space, "link", "set", "eth0", "up")
-            _do("ip", "-n", space, "link", "set", "lo", "up")
-        self._daemon("server", ["glusterfsd", "-f", str(self._root / "server.vol")])
+            do("ip", "netns", "add", space)
+            do("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
+            do("ip", "link", "set", outside, "master", bridge, "up")
+            do("ip", "-n", space, "addr", "add", f"{self._net}.1{number}/24", "dev", "eth0")
+            do("ip", "-n", space, "link", "set", "eth0", "up")
+            do("ip", "-n", space, "link", "set", "lo", "up")
+        self._daemon("server", ["glusterfsd", "-f", str(self.root / "server.vol")])
         time.sleep(0.5)
         for number in (1, 2):
             self.mount(number).mkdir()
             enter = ["nsenter", f"--net=/run/netns/{self._space(number)}"]
-            client = ["glusterfs", "-f", str(self._root / "client.vol"), *options, str(self.mount(number))]
+            client = ["glusterfs", "-f", str(self.root / "client.vol"), *self._options, str(self.mount(number))]
             self._daemon(f"client{number}", [*enter, *client])
         until = time.monotonic() + 10
         while not all(self.mount(number).is_mount() for number in (1, 2)):
@@ -103,8 +111,8 @@ class Gluster:
             time.sleep(0.05)
 
     def _daemon(self, name: str, words: list[str]) -> None:
-        pid_file = self._root / f"{name}.pid"
-        _do(*words, "-p", str(pid_file), "-l", str(self._root / f"{name}.log"))
+        pid_file = self.root / f"{name}.pid"
+        do(*words, "-p", str(pid_file), "-l", str(self.root / f"{name}.log"))
         until = time.monotonic() + 10
         while not (pid_file.exists() and pid_file.read_text().strip()):
             assert time.monotonic() < until, f"{name} did not start"
@@ -116,47 +124,52 @@ class Gluster:
 
     def mount(self, number: int) -> Path:
         """Where a node has the file system."""
-        return self._root / f"node{number}"
+        return self.root / f"node{number}"
 
-    def start(self, number: int, *words: str, program: str | None = None) -> "subprocess.Popen[str]":
-        """Call torc-local (or Python code in its place) on a node, in its mount; the node ends with it."""
-        python = ["-m", "torc_local"] if program is None else ["-c", program]
-        script = f'hostname node{number}; cd "$1"; shift; exec "$@"'
+    def start(
+        self, number: int, *words: str, program: str = MAIN, database: str = "torc.db"
+    ) -> "subprocess.Popen[str]":
+        script = f'hostname node{number}; export NODE=node{number}; cd "$1"; shift; exec "$@"'
         enter = ["nsenter", f"--net=/run/netns/{self._space(number)}"]
-        inside = [
-            "unshare",
-            "--pid",
-            "--fork",
-            "--uts",
-            "--mount-proc",
-            "--kill-child=KILL",
-            "bash",
-            "-c",
-            script,
-            "bash",
-        ]
+        # All of its processes end with the first.
+        inside = ["unshare", "--pid", "--fork", "--uts", "--mount-proc", "--kill-child=KILL", "bash", "-c", script]
         process = subprocess.Popen(
-            [*enter, *inside, str(self.mount(number)), sys.executable, *python, "--db", "torc.db", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.running.append(process)
+            [*enter, *inside, "bash", str(self.mount(number)), sys.executable, "-c", program, "--db", database, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._running.append((number, process))
         return process
 
-    def call(self, number: int, *words: str, program: str | None = None) -> tuple[int, str, str]:
-        """The same to its end: exit code, standard output and standard error."""
-        process = self.start(number, *words, program=program)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
+    def write(self, name: str, text: str) -> None:
+        (self.mount(1) / name).write_text(text)
+
+    def names(self, pattern: str) -> list[str]:
+        return [str(one.relative_to(self.mount(2))) for one in self.mount(2).glob(pattern)]
+
+    def long_jobs(self) -> set[tuple[int, int]]:
+        """Told by the name of the machine that they believe to be on."""
+        found = set()
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit():
+                with suppress(OSError):
+                    process = Path(entry.path)
+                    if (process / "cmdline").read_bytes() == b"sleep\0" + LONG.encode() + b"\0":
+                        given = (process / "environ").read_bytes().split(b"\0")
+                        found |= {
+                            (number, int(entry.name)) for number in (1, 2) if f"NODE=node{number}".encode() in given
+                        }
+        return found
+
+    def die(self, number: int) -> None:
+        for on, process in self._running:
+            if on == number:
+                process.kill()
 
     def cut_off(self, number: int, *, cut: bool = True) -> None:
-        """Take a node off the network, or put it back."""
-        _do("ip", "link", "set", f"{self._tag}v{number}", "down" if cut else "up")
+        do("ip", "link", "set", f"{self._tag}v{number}", "down" if cut else "up")
 
     def down(self) -> None:
-        """End everything and take it away."""
-        for process in self.running:
+        for _, process in self._running:
             if process.poll() is None:
                 process.kill()
             process.communicate()
@@ -169,8 +182,3 @@ class Gluster:
             subprocess.run(["ip", "netns", "del", self._space(number)], check=False, capture_output=True)
             subprocess.run(["ip", "link", "del", f"{self._tag}v{number}"], check=False, capture_output=True)
         subprocess.run(["ip", "link", "del", f"{self._tag}b"], check=False, capture_output=True)
-
-
-def _do(*words: str) -> None:
-    done = subprocess.run(words, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"

@@ -142,7 +142,10 @@ def test_an_allocation_that_is_too_short_ends_cleanly_and_another_one_does_the_r
 def test_a_canceled_allocation_loses_nothing(place, slurm):
     create(
         place,
-        {"name": "w", "jobs": [{"name": "j{i}", "command": "echo {i} >> log; sleep 0.2", "parameters": {"i": "1:40"}}]},
+        {
+            "name": "w",
+            "jobs": [{"name": "j{i}", "command": "echo {i} >> log; sleep 0.2", "parameters": {"i": "1:200"}}],
+        },
     )
     job_id = submit(place, "--nodes", "2", "-j", "2")
     place.wait_until(lambda: len(place.text("log").split()) > 10)
@@ -155,8 +158,8 @@ def test_a_canceled_allocation_loses_nothing(place, slurm):
     submit(place, "--nodes", "2", "-j", "4")
     slurm.wait_until_idle()
     assert set(place.states().values()) == {"completed"}
-    assert {int(number) for number in place.text("log").split()} == set(range(1, 41))
-    assert len([row for row in place.results() if row["status"] == "completed"]) == 40
+    assert {int(number) for number in place.text("log").split()} == set(range(1, 201))
+    assert len([row for row in place.results() if row["status"] == "completed"]) == 200
     assert place.call("doctor").code == 0
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from torc_local.spec.model import LIMITS_MEMORY, LIMITS_RUNTIME
+from torc_local.ground.limits import LIMITS_MEMORY, LIMITS_RUNTIME
 
 HEAD = "name: w\njobs: []\nresource_requirements:\n"
 

@@ -129,6 +129,34 @@ def test_a_sync_is_one_of_the_log_and_of_no_other_file(tmp_path, monkeypatch):
     assert synced == [tmp_path / "wal-wal"] * 2, "beside the file itself, not beside a link to it"
 
 
+@pytest.mark.parametrize("lot", [0.0, 1e6])
+def test_whoever_draws_the_lot_waits_for_readers_and_the_log_is_used_from_its_start_again(tmp_path, monkeypatch, lot):
+    monkeypatch.setattr(database, "_FIRST_SPAN_S", lot)
+    path = tmp_path / "torc.db"
+    with opening.open_or_create(path, turnstile=True) as db:
+        with db.write("test"):
+            db.connection.execute("CREATE TABLE ballast (b)")
+        reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM ballast").fetchall()
+        waits = []
+
+        def leave() -> None:
+            waits.append(1)
+            if reader.in_transaction:
+                reader.execute("ROLLBACK")
+
+        db.while_waiting = leave
+        for _ in range(2):
+            with db.write("test"):
+                db.connection.execute("INSERT INTO ballast VALUES (zeroblob(?))", (20_000_000,))
+        with db.write("test"):
+            pass
+        pages = db._wal_pages
+        assert (pages < 100, bool(waits)) == ((True, True) if lot == 0 else (False, False))
+        reader.close()
+
+
 def test_a_lock_that_is_never_released_is_named_after_a_while(tmp_path, monkeypatch):
     path = tmp_path / "torc.db"
     monkeypatch.setattr(database, "LOCK_PATIENCE_S", 0.2)
@@ -233,3 +261,32 @@ class TestHistogram:
         merged = Histogram.merged([one, other])
         assert merged.counts == both.counts
         assert merged.longest_s == both.longest_s
+
+
+def test_after_an_error_of_a_shared_file_system_the_file_is_opened_anew(tmp_path):
+    """What SQLite remembers of it may be old: the lock may be lost that kept others from writing."""
+    path = tmp_path / "t.db"
+    with opening.open_or_create(path, journal=opening.ROLLBACK) as db:
+        before = db.connection
+        with pytest.raises(apsw.IOError), db.write("test"):
+            raise apsw.IOError("out of reach")
+        assert db.connection is not before
+        assert db.connection.pragma("synchronous") == 3, "with the same settings"
+        with db.write("test"):
+            db.connection.execute("UPDATE meta SET created_by = 'x'")
+        db.distrust()
+        path.rename(tmp_path / "away")
+        for _ in range(2):
+            with pytest.raises(apsw.CantOpenError), db.write("test"):
+                pass
+        (tmp_path / "away").rename(path)
+        with db.write("test"):
+            assert db.connection.execute("SELECT created_by FROM meta").fetchall() == [("x",)]
+
+
+def test_on_a_file_system_of_this_machine_a_connection_is_kept(tmp_path):
+    with opening.open_or_create(tmp_path / "t.db") as db:
+        before = db.connection
+        with pytest.raises(apsw.IOError), db.write("test"):
+            raise apsw.IOError("failed")
+        assert db.connection is before

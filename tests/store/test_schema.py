@@ -104,7 +104,7 @@ ACTION = (
     " INSERT INTO action_job VALUES (1, 1)"
 )
 
-USAGE = "VALUES (1, 1, 1, 9, 9, 1, 1, 1, 1, 0, 0, 1, 'tree')"
+USAGE = "VALUES (1, 1, 1, 9, 9, 1, 1, 1, 1, 0, 0, 1, 'tree', NULL)"
 
 BEGUN = "INSERT INTO action_run (action_id, run_id, worker, runner_id, started_at) VALUES"
 
@@ -127,6 +127,9 @@ DAMAGE = {
     "budget_is_kept": ("UPDATE runner SET ended_at = 1, end_reason = 'lost', held_cpus = 1", set()),
     "gpus_have_live_runners": ("INSERT INTO held_gpu VALUES (1, '0', 1)", set()),
     "ended_run_has_nothing_open": ("UPDATE run SET ended_at = 1", set()),
+    "moves_are_known": ("DELETE FROM move WHERE before = 'running' AND after = 'failed'", set()),
+    "runs_are_numbered": ("INSERT INTO run (workflow_id, run_id, started_at) VALUES (1, 7, 0)", set()),
+    "documents_can_be_read": ("UPDATE workflow SET settings = '[]'", set()),
     "recovery_follows_a_failure": ("UPDATE job SET io = 8 WHERE name = 'free'", set()),
     "uses_have_ends": ("UPDATE job SET io = 1 WHERE id = 1; INSERT INTO job_file VALUES (1, 1, 99, NULL)", set()),
     "uses_are_known": ("INSERT INTO file VALUES (1, 1, 'f', 'f', 1, 0, NULL)", set()),

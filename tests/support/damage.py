@@ -1,7 +1,9 @@
 """Databases after an accident, made on purpose."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.report.small import Worked, job, spec, store
 from torc_local.process import machine
@@ -33,6 +35,22 @@ def wide(jobs: int, *, waits: bool = True) -> Spec:
     return made
 
 
+def half_done(path: Path) -> None:
+    """Forty jobs side by side and one that waits for them; ten are on record as completed, and their runner died."""
+    with opening.open_or_create(path) as db:
+        worked = Worked(db, store(db, wide(40)))
+        (claim,) = worked.claim()
+        for _ in range(10):
+            (claim,) = worked.claim(worked.result(claim))
+
+
+def completed(path: Path) -> set[tuple[Any, ...]]:
+    """What is on record as completed: job, run, attempt, when it ended."""
+    with opening.open_read_only(path) as db:
+        rows = db.connection.execute("SELECT job_id, run_id, attempt_id, ended_at FROM attempt WHERE return_code = 0")
+        return set(rows.fetchall())
+
+
 def pages_of(db: Database, name: str) -> list[int]:
     """The leaves of a table or index, in its order."""
     rows = db.connection.execute(
@@ -52,3 +70,23 @@ def scribble(path: Path, page: int, *, offset: int = 0, content: bytes = b"\xff"
     fd = os.open(path, os.O_WRONLY)
     os.pwrite(fd, content, (page - 1) * PAGE + offset)
     os.close(fd)
+
+
+def _wrong_index(path: Path) -> None:
+    # A leaf with nothing in it: whole as a page, and wrong.
+    scribble(path, leaves(path, "job_ready")[0], content=b"\x0a\x00\x00\x00\x00\x10\x00\x00")
+
+
+def _run(path: Path, sql: str) -> None:
+    with opening.open_existing(path) as db:
+        db.connection.execute(sql)
+
+
+#: One of each kind that is mended in its own way; done to a database that ``half_done`` has made.
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "counts": lambda path: _run(path, "UPDATE job_count SET jobs = jobs + 5 WHERE status = 'ready'"),
+    "index": _wrong_index,
+    "page": lambda path: scribble(path, leaves(path, "job")[0]),
+    "table": lambda path: _run(path, "DROP TABLE event"),
+    "meta": lambda path: _run(path, "DELETE FROM meta"),
+}

@@ -78,19 +78,19 @@ class Lab:
         watch = None if fault is None else fault.words()
         return self._do(directory, words, watch, whom)
 
-    def count(self, make: Callable[[], Path], *words: str, whom: str = "all") -> Counter[str]:
+    def count(self, make: Callable[[], Path], *words: str, whom: str = "all", about: str = "") -> Counter[str]:
         """How often each call is made by that one of the watched processes which makes it most often.
 
-        Learned once, in a directory that ``make`` makes.
+        Learned once, in a directory that ``make`` makes; ``about`` names it where there are several kinds.
         """
-        if (words, whom) not in self._counts:
+        if (words, whom + about) not in self._counts:
             trace = (directory := make()) / "trace"
             self._do(directory, words, ["-e", "trace=all"], whom, trace)
             made = Counter(_CALL.findall(trace.read_text("utf-8", "replace")))
-            most = self._counts[words, whom] = Counter[str]()
+            most = self._counts[words, whom + about] = Counter[str]()
             for (_, call), number in made.items():
                 most[call] = max(most[call], number)
-        return self._counts[words, whom]
+        return self._counts[words, whom + about]
 
     def _do(
         self, directory: Path, words: tuple[str, ...], watch: list[str] | None, whom: str, trace: Path = _NOWHERE

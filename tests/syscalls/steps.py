@@ -19,7 +19,7 @@ from torc_local.ground.errors import TorcLocalError
 from torc_local.process import machine
 from torc_local.process.recovery import recover_dead
 from torc_local.spec.load import load
-from torc_local.store import opening, runners, unblocking, workflows
+from torc_local.store import mounts, opening, runners, unblocking, workflows
 from torc_local.store.database import Database
 from torc_local.store.jobs import Claim, Result
 
@@ -34,7 +34,8 @@ def admit_and_settle() -> int:
 
 
 def without_log() -> int:
-    """The same with a rollback journal, which is unlinked at every commit."""
+    """The same as on a shared file system: with a rollback journal, which is unlinked at every commit and asked for."""
+    os.environ[mounts.VARIABLE] = "shared"
     return _told(lambda: _admit_and_settle("delete"))
 
 

@@ -30,9 +30,12 @@ ERRORS = (
     ("flock", "ENOLCK"), ("flock", "EINTR"), ("mmap", "ENOMEM"), ("mkdir", "ENOSPC"), ("lseek", "EIO"),
     ("close", "EIO"), ("close", "EINTR"), ("newfstatat", "EIO"), ("stat", "EIO"), ("fstat", "EIO"),
     ("rename", "ENOSPC"), ("fchown", "EPERM"), ("access", "EIO"), ("readlink", "EIO"), ("write", "ENOSPC"),
+    ("statx", "EIO"), ("statx", "ESTALE"), ("statx", "ENOENT"), ("statx", "EACCES"),
 )  # fmt: skip
 
-KILLS = ("pwrite64", "fdatasync", "fsync", "unlink", "ftruncate", "openat", "fcntl", "mkdir", "close", "rename")
+KILLS = (
+    "pwrite64", "fdatasync", "fsync", "unlink", "ftruncate", "openat", "fcntl", "mkdir", "close", "rename", "statx",
+)  # fmt: skip
 
 
 def acknowledged(place):

@@ -4,6 +4,14 @@
 OPTIONS = frozenset({"--url", "--password", "--tls-ca-cert", "--tls-insecure", "--cookie-header"})
 
 _SERVER = "there is no server here: every command opens the database itself"
+_SUBMIT = (
+    "a workflow is made here, and Slurm is asked for nodes that work on it",
+    "torc-local create FILE, then torc-local slurm submit ID",
+)
+_THROUGH_THE_FILE = (
+    "the parts of a workflow stand in its file",
+    "edit it, then torc-local run FILE; torc-local add appends jobs",
+)
 _OWNER = "there are no users and groups here: a database belongs to who owns its file"
 
 #: Commands by their first word.
@@ -19,6 +27,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "workers on other machines are not started from here",
         "start torc-local join DATABASE there, on a file system that both have mounted",
     ),
+    "initialize": ("workflows are ready to run when they are made", "torc-local run ID"),
+    "sync-status": (
+        "what dead processes held is taken back by every run, retry and reset",
+        "torc-local doctor finds them, torc-local run ID goes on",
+    ),
+    "update": ("a stored workflow is changed through its file", "edit it, then torc-local run FILE"),
+    "submit": _SUBMIT,
+    "submit-slurm": _SUBMIT,
+    "hpc": (
+        "clusters have no profiles here: what allocations are asked for with stands in the workflow file",
+        "slurm_schedulers and slurm_defaults in it, or options of torc-local slurm submit",
+    ),
+    "scheduled-compute-nodes": ("allocations are Slurm's own, and it knows best", "torc-local slurm status ID"),
     "ro-crate": ("provenance is not written as RO-Crate", "torc-local export writes the workflow with its results"),
     "completions": ("there are no completion scripts", "torc-local --help lists the commands"),
     "config": (
@@ -37,10 +58,35 @@ VERBS: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("workflows", "reconcile"): ("there is nothing to reconcile: the database has one owner", "torc-local doctor"),
     ("workflows", "update"): ("a stored workflow is changed through its file", "edit it, then torc-local run FILE"),
-    ("workflows", "correct-resources"): (
-        "requirements are changed through the workflow's file",
-        "torc-local recommend prints what to paste",
+    ("workflows", "new"): ("an empty workflow has nothing to run", "write a file, then torc-local create FILE"),
+    ("workflows", "submit"): _SUBMIT,
+    ("workflows", "create-slurm"): _SUBMIT,
+    ("slurm", "sacct"): ("accounting is asked for allocations and not for jobs", "torc-local slurm usage ID"),
+    ("slurm", "stats"): ("jobs are measured where they run", "torc-local results ID, torc-local report"),
+    ("slurm", "parse-logs"): (
+        "what jobs wrote is with the database, not in files of Slurm",
+        "torc-local logs --analyze",
     ),
+    ("slurm", "regenerate"): (
+        "nodes are asked for again with the same words",
+        "torc-local recover ID, then torc-local slurm submit ID",
+    ),
+    ("slurm", "schedule-nodes"): ("nodes are asked for with another word", "torc-local slurm submit ID"),
+    **{
+        ("slurm", verb): ("schedulers stand in the workflow file, under slurm_schedulers", "torc-local slurm submit ID")
+        for verb in ("create", "update", "list", "get", "delete")
+    },
+    **{
+        (noun, verb): _THROUGH_THE_FILE
+        for noun in ("files", "user-data", "resource-requirements", "failure-handlers")
+        for verb in ("create", "update", "delete", "delete-all")
+    },
+    **{
+        (noun, verb): ("what has happened is on record as it happened", f"torc-local {noun} list ID")
+        for noun in ("events", "compute-nodes", "results")
+        for verb in ("create", "update", "delete", "delete-all")
+    },
+    ("jobs", "create"): _THROUGH_THE_FILE,
     ("jobs", "update"): ("a job is changed through the workflow's file", "edit it, then torc-local run FILE"),
     ("jobs", "delete"): ("jobs are never deleted one by one", "torc-local cancel -w ID JOB"),
     ("jobs", "delete-all"): ("jobs are deleted with their workflow", "torc-local delete ID"),

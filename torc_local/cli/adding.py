@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torc_local.cli import answer, place, problems
+from torc_local.cli import answer, place, problems, writing
 from torc_local.engine.adding import Added, Catalogue, Changed, add, catalogue
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError
@@ -16,7 +16,7 @@ from torc_local.spec.addition import check_addition
 from torc_local.spec.fragment import Fragment, commands, read_fragment
 from torc_local.spec.model import Spec
 from torc_local.spec.source import read_bytes
-from torc_local.store import opening, runners
+from torc_local.store import runners
 from torc_local.store.database import Database
 
 _TRIES = 50
@@ -57,7 +57,7 @@ def add_jobs(option: Path | None, request: Request) -> int:
             raise InputError("there are no jobs to add", hint="name a file, or pipe jobs into standard input")
         fragment = read_fragment(*read_bytes(file or "-"))
         what = _What(lambda _: fragment.again())
-    with opening.open_existing(place.database(option, target.database)) as db:
+    with writing.open_existing(place.database(option, target.database)) as db:
         return _add(db, place.workflow(db, target.workflow_id).id, what, request)
 
 
@@ -66,7 +66,7 @@ def create_from_file(option: Path | None, workflow_id: int, file: Path, request:
     if not file.exists():
         raise InputError(f"File does not exist: {printable(str(file))}")
     what = _of_commands(*read_bytes(file), request)
-    with opening.open_existing(place.database(option)) as db:
+    with writing.open_existing(place.database(option)) as db:
         return _add(db, place.workflow(db, workflow_id).id, what, request)
 
 

@@ -1,17 +1,15 @@
-"""What a ``run`` leaves behind when it ends: a JUnit file for build servers, and a command that tells somebody.
+"""What a ``run`` leaves behind when it ends: a JUnit file, a report, and a command that tells somebody.
 
-Neither changes how the run went, so neither changes its exit code.
+None of them changes how the run went, so none changes its exit code.
 """
 
 import os
-import secrets
 import subprocess
 from pathlib import Path
 
-from torc_local.cli import answer
-from torc_local.ground.errors import ExitCode, InputError
+from torc_local.cli import answer, files
+from torc_local.ground.errors import ExitCode, InputError, TorcLocalError
 from torc_local.ground.states import JobStatus
-from torc_local.report import junit
 from torc_local.report.listing import UNSUCCESSFUL
 from torc_local.store import opening, workflows
 
@@ -21,38 +19,49 @@ _PATIENCE_S = 60.0
 _WORDS = {ExitCode.OK: "completed", ExitCode.FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
 
 
-def check(junit_file: Path | None) -> None:
-    """Raise InputError when the file cannot be written, before anything runs."""
-    if junit_file is None:
-        return
-    directory = junit_file.parent
-    if junit_file.is_dir() or not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
-        why = "it is a directory" if junit_file.is_dir() else f"there is no directory {directory} to write to"
-        raise InputError(f"--junit: cannot write {junit_file}: {why}")
+def check(junit_file: Path | None, report_file: Path | None) -> None:
+    """Raise InputError when a file cannot be written, before anything runs."""
+    for option, file in (("--junit", junit_file), ("--report", report_file)):
+        if file is not None:
+            files.check(option, file)
+    if report_file == Path("-"):
+        raise InputError("--report: standard output is not for this", hint="name a file, such as report.html")
 
 
-def announce(path: Path, workflow_id: int, code: ExitCode, *, junit_file: Path | None, notify: str | None) -> None:
-    """Write the file, then call the command."""
-    if junit_file is not None:
-        try:
-            _write(path, workflow_id, junit_file)
-        except OSError as error:
-            answer.note(f"note: {junit_file} was not written: {os.strerror(error.errno or 0).lower()}")
+def announce(
+    path: Path,
+    workflow_id: int,
+    code: ExitCode,
+    *,
+    junit_file: Path | None,
+    report_file: Path | None,
+    notify: str | None,
+) -> None:
+    """Write the files, then call the command."""
+    for file, write in ((junit_file, _write_junit), (report_file, _write_report)):
+        if file is not None:
+            try:
+                write(path, workflow_id, file)
+            except OSError as error:
+                answer.note(f"note: {file} was not written: {os.strerror(error.errno or 0).lower()}")
+            except TorcLocalError as error:
+                answer.note(f"note: {file} was not written: {error.message}")
     if notify is not None:
         _call(path, workflow_id, code, notify)
 
 
-def _write(path: Path, workflow_id: int, junit_file: Path) -> None:
-    """Whole or not at all: under a name of its own first."""
-    part = junit_file.with_name(f".{junit_file.name[:200]}.{secrets.token_hex(4)}.part")
-    try:
-        with opening.open_read_only(path) as db, part.open("w", encoding="utf-8") as file:
-            workflow = workflows.get(db, workflow_id)
-            if workflow is not None:
-                file.writelines(junit.lines(db, workflow))
-        part.replace(junit_file)
-    finally:
-        part.unlink(missing_ok=True)
+def _write_junit(path: Path, workflow_id: int, junit_file: Path) -> None:
+    from torc_local.report import junit  # noqa: PLC0415 - the XML of the standard library loads an HTTP client
+
+    with opening.open_read_only(path) as db:
+        workflow = workflows.get(db, workflow_id)
+        files.write(junit_file, () if workflow is None else junit.lines(db, workflow))
+
+
+def _write_report(path: Path, workflow_id: int, file: Path) -> None:
+    from torc_local.cli import reporting  # noqa: PLC0415 - loaded when needed
+
+    reporting.make(path, workflow_id, file)
 
 
 def _call(path: Path, workflow_id: int, code: ExitCode, command: str) -> None:

@@ -1,11 +1,15 @@
 """Writing to standard output: it carries data and nothing else."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
+
+from torc_local.cli import terminal
+from torc_local.report import fitting
+from torc_local.report.fitting import Column, Table
+from torc_local.report.paint import Line, painted
 
 #: In every JSON document; fields are only ever added.
 SCHEMA_VERSION = 1
@@ -17,7 +21,7 @@ def document(content: dict[str, Any]) -> None:
 
 
 #: The formats of lists for programs.
-JSON, JSONL, CSV, TSV, NAMES = "json", "jsonl", "csv", "tsv", "names"
+JSON, JSONL, CSV, TSV, MD, NAMES = "json", "jsonl", "csv", "tsv", "md", "names"
 
 _form = JSON
 
@@ -28,6 +32,23 @@ def use(form: str) -> None:
     _form = form
 
 
+def is_markdown() -> bool:
+    """Whether lists are printed as tables of Markdown."""
+    return _form == MD
+
+
+def table(content: Table) -> None:
+    """Print a table: as Markdown if asked for, or as wide as the terminal is, which may leave columns out."""
+    if is_markdown():
+        lines(fitting.markdown(content))
+        return
+    looks = terminal.looks(sys.stdout)
+    found = fitting.fit(content, looks.width)
+    lines(painted(found.lines, looks._replace(colour=False)))
+    if found.left_out:
+        note(f"no room for: {', '.join(found.left_out)}")
+
+
 def items(content: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> None:
     """Print a list in the format that was asked for. ``columns``: the only keys, in this order."""
     chosen = ({key: item[key] for key in columns} for item in content) if columns else content
@@ -35,6 +56,8 @@ def items(content: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> Non
         _json_items(chosen)
     elif _form == JSONL:
         sys.stdout.writelines(json.dumps(item) + "\n" for item in chosen)
+    elif is_markdown():
+        _markdown(list(chosen), columns)
     elif _form == NAMES:
         sys.stdout.writelines(f"{name_of(item)}\n" for item in content)
     else:
@@ -72,6 +95,13 @@ def _separated(content: Iterable[dict[str, Any]], columns: Sequence[str]) -> Non
         write([cell(item.get(key)) for key in heads])
 
 
+def _markdown(content: list[dict[str, Any]], columns: Sequence[str]) -> None:
+    heads = list(columns or (content[0] if content else ()))
+    rows = [[cell(item.get(key)) for key in heads] for item in content]
+    if heads:
+        lines(fitting.markdown(Table([Column(head) for head in heads], rows)))
+
+
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
@@ -88,12 +118,9 @@ def name_of(item: dict[str, Any]) -> str:
     return cell(item.get("name") or item.get("job_name") or next(iter(item.values()), ""))
 
 
-def fitted(content: Iterable[str]) -> None:
-    """Print lines of a table; on a terminal none is longer than it is wide."""
-    if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns
-        content = (line if len(line) <= width else line[: width - 1] + "…" for line in content)
-    lines(content)
+def screen(content: Iterable[Line]) -> None:
+    """Print a screen, in colours where they can be seen."""
+    lines(painted(content, terminal.looks(sys.stdout)))
 
 
 def entries(content: Iterable[tuple[str, Any]]) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """The program: options in front of a command, and usage errors in our words. The commands are in ``commands``."""
 # ruff: noqa: PLC0415
 
+import enum
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from torc_local.cli import absent
+from torc_local.cli import absent, terminal
 from torc_local.cli.helping import EPILOG
 from torc_local.cli.options import Common, Database, ListAnswer
 from torc_local.cli.words import Commands, did_you_mean
@@ -89,6 +90,20 @@ _Shared = Annotated[
 ]
 
 
+class Colour(enum.StrEnum):
+    """When screens are coloured."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+_Colour = Annotated[
+    Colour,
+    typer.Option("--color", help="Colours: auto is on a terminal, unless NO_COLOR is set.", show_default=False),
+]
+
+
 @app.callback()
 def root(
     context: typer.Context,
@@ -100,9 +115,12 @@ def root(
         typer.Option("-V", "--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
     ] = False,
     shared: _Shared = None,
+    colour: _Colour = Colour.AUTO,
+    log_level: Annotated[str | None, typer.Option("--log-level", hidden=True)] = None,  # noqa: ARG001 - Torc's
     standalone: Annotated[bool, typer.Option("-s", "--standalone", hidden=True)] = False,  # noqa: ARG001 - Torc's
     no_prompts: Annotated[bool, typer.Option("--no-prompts", hidden=True)] = False,  # noqa: ARG001 - Torc's
 ) -> None:
     """Options that are the same for every command."""
     _place(shared)
+    terminal.use_colour(colour.value)
     context.obj = Common(database, answer)

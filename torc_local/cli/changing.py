@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.cli import answer, place, problems, restarting, selecting
+from torc_local.cli import answer, place, problems, restarting, selecting, writing
 from torc_local.cli.selecting import Asked
 from torc_local.engine import admit
-from torc_local.engine.cancel import cancel, cancel_jobs
+from torc_local.engine.cancel import Canceled, cancel, cancel_jobs
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError, SpecError
 from torc_local.ground.states import unfinished_jobs
@@ -19,7 +19,7 @@ from torc_local.process.recovery import recover_dead
 from torc_local.report.text import plural, printable
 from torc_local.spec.load import load
 from torc_local.spec.model import Spec
-from torc_local.store import opening, runners, workflows
+from torc_local.store import runners, workflows
 from torc_local.store.database import Database
 from torc_local.store.workflows import WorkflowRow
 
@@ -53,7 +53,7 @@ def user() -> str:
 def create_workflow(option: Path | None, output_dir: Path | None, word: str, *, as_json: bool) -> int:
     """``create``."""
     loaded = read_file(word)
-    with opening.open_or_create(place.database(option, output_dir=output_dir)) as db:
+    with writing.open_or_create(place.database(option, output_dir=output_dir)) as db:
         workflow_id = admit.admit(db, loaded.spec, loaded.origin)
         if as_json:
             answer.document({"workflow_id": workflow_id})
@@ -76,18 +76,33 @@ def find_or_create(db: Database, loaded: Loaded, *, fresh: bool) -> int:
         earlier = None if fresh else earlier_of(db, loaded)
         if earlier is None:
             # One that a person has archived is found, and refused with the way to bring it back.
-            return same[-1].id if same and not fresh else admit.admit(db, loaded.spec, loaded.origin)
+            if same and not fresh:
+                return same[-1].id
+            return admit.admit(db, loaded.spec, loaded.origin, found=None if fresh else lambda: _made(db, loaded))
         difference = admit.compare(db, loaded.spec, loaded.origin, earlier.id)
-        workflow_id = admit.admit(db, loaded.spec, loaded.origin, earlier_id=earlier.id)
+        workflow_id = admit.admit(
+            db, loaded.spec, loaded.origin, earlier_id=earlier.id, found=lambda: _made(db, loaded)
+        )
     answer.note("\n".join(restarting.difference_lines(_file(loaded), workflow_id, earlier.id, difference)))
     return workflow_id
+
+
+def _made(db: Database, loaded: Loaded) -> int | None:
+    """The workflow of this content that somebody on another machine has made meanwhile."""
+    same = _kept(db, loaded)
+    return same[-1].id if same else None
+
+
+def _kept(db: Database, loaded: Loaded) -> list[WorkflowRow]:
+    """The workflows of this content that are not archived."""
+    return [row for row in workflows.list_all(db) if _is_same(row, loaded) and not row.is_archived]
 
 
 def refresh_file(option: Path | None, word: str, *, dry_run: bool, as_json: bool) -> int:
     """``refresh FILE``: what has changed since its workflow was made; a changed file makes a workflow that goes on."""
     loaded = read_file(word)
-    with opening.open_existing(place.database(option)) as db:
-        same = [row for row in workflows.list_all(db) if _is_same(row, loaded) and not row.is_archived]
+    with writing.open_existing(place.database(option)) as db:
+        same = _kept(db, loaded)
         if not same:
             earlier = earlier_of(db, loaded)
             if earlier is None:
@@ -135,7 +150,8 @@ def _is_same(row: WorkflowRow, loaded: Loaded) -> bool:
 def _one_at_a_time(database: Path) -> Iterator[None]:
     """Let several `run` of one file, started at once, find the workflow that the first of them makes.
 
-    A lock on the directory leaves no file behind. Where the file system has none, they make a workflow each.
+    A lock on the directory leaves no file behind. It is one machine's: those of another are found by who comes second
+    to store the workflow.
     """
     fd = None
     with suppress(OSError):
@@ -206,39 +222,60 @@ def cancel_some(option: Path | None, workflow_id: int | None, asked: Asked, *, d
     if word is not None and workflow_id is None and asked == Asked((word,)) and place.names_workflow(word):
         target = place.existing(word, option)
         return _cancel_workflow(target.database, target.workflow_id, dry_run=dry_run, as_json=as_json)
-    with opening.open_existing(place.database(option)) as db:
+    with writing.open_existing(place.database(option)) as db:
         workflow = place.workflow(db, workflow_id)
         chosen = selecting.choose(db, workflow.id, asked)
         if dry_run:
             answer.lines([f"would cancel {plural(len(chosen), 'job')} of workflow {workflow.id}, as far as not ended"])
             return ExitCode.OK
         done = cancel_jobs(db, workflow.id, chosen, at=clock.now(), who=user())
+    _say_canceled(workflow.id, done, as_json=as_json)
+    return ExitCode.OK
+
+
+def cancel_these(path: Path, workflow_id: int, job_ids: list[int]) -> list[str]:
+    """``cancel`` for jobs that were chosen by a person on a screen; what came of it."""
+    with writing.open_existing(path) as db:
+        return [canceled_line(workflow_id, cancel_jobs(db, workflow_id, job_ids, at=clock.now(), who=user()))]
+
+
+def _say_canceled(workflow_id: int, done: Canceled, *, as_json: bool) -> None:
     if as_json:
         counts = {"canceled": done.now, "being_ended": done.told, "ended_before": done.over}
-        answer.document({"workflow_id": workflow.id, **counts})
-        return ExitCode.OK
+        answer.document({"workflow_id": workflow_id, **counts})
+    else:
+        answer.lines([canceled_line(workflow_id, done)])
+
+
+def canceled_line(workflow_id: int, done: Canceled) -> str:
+    """What became of jobs, in a line."""
     parts = [f"{plural(done.now, 'job')} canceled"]
     if done.told:
         parts.append(f"{plural(done.told, 'job')} held by runners that will end {'it' if done.told == 1 else 'them'}")
     if done.over:
         parts.append(f"{done.over:,} had ended before")
-    answer.lines([f"workflow {workflow.id}: {', '.join(parts)}"])
-    return ExitCode.OK
+    return f"workflow {workflow_id}: {', '.join(parts)}"
 
 
 def _cancel_workflow(option: Path | None, workflow_id: int | None, *, dry_run: bool, as_json: bool) -> int:
-    with opening.open_existing(place.database(option)) as db:
+    with writing.open_existing(place.database(option)) as db:
         workflow = place.workflow(db, workflow_id)
         if dry_run:
             answer.lines([f"would cancel workflow {workflow.id}"])
             return ExitCode.OK
-        over = not unfinished_jobs(workflows.counts(db, workflow.id))
-        changed = not over and cancel(db, workflow.id, at=clock.now(), who=user())
+        over, changed, line = cancel_whole(db, workflow.id)
     if as_json:
         answer.document({"workflow_id": workflow.id, "is_canceled": not over, "changed": changed})
-    elif over:
-        answer.note(f"workflow {workflow.id} has ended already; there is nothing to cancel")
     else:
-        again = f"go on with it:  {place.command(db.path)} run {workflow.id}"
-        answer.note(f"workflow {workflow.id} {'is' if changed else 'was already'} canceled; {again}")
+        answer.note(line)
     return ExitCode.OK
+
+
+def cancel_whole(db: Database, workflow_id: int) -> tuple[bool, bool, str]:
+    """Cancel a workflow: whether it was over before, whether that changed anything, and both in words."""
+    over = not unfinished_jobs(workflows.counts(db, workflow_id))
+    changed = not over and cancel(db, workflow_id, at=clock.now(), who=user())
+    if over:
+        return over, changed, f"workflow {workflow_id} has ended already; there is nothing to cancel"
+    again = f"go on with it:  {place.command(db.path)} run {workflow_id}"
+    return over, changed, f"workflow {workflow_id} {'is' if changed else 'was already'} canceled; {again}"

@@ -55,7 +55,7 @@ def stress(directory: Path, load: Load, *, style: str = "none") -> tuple[ExitCod
     Raises StateError when nothing can be written there.
     """
     with _scratch(directory) as scratch:
-        spec = load.spec or str(_generated(scratch, load.size))
+        spec = load.spec or str(generated(scratch, load.size))
         path = scratch / place.FILE_NAME
         loaded = changing.read_file(spec)
         with opening.open_or_create(
@@ -96,7 +96,8 @@ def alone(directory: Path, *, seconds: float = 0.5) -> float:
         return count / (time.perf_counter() - began)
 
 
-def _generated(scratch: Path, size: int) -> Path:
+def generated(scratch: Path, size: int) -> Path:
+    """A scale test with so many jobs in each round, as a file."""
     jobs: list[dict[str, Any]] = []
     for number in range(1, ROUNDS + 1):
         waits = {"depends_on": [f"barrier_{number - 1}"]} if number > 1 else {}

@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from torc_local.cli import answer, place
+from torc_local.cli import answer, place, writing
 from torc_local.cli.looking import dead_runners, finding_lines
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError, StateError
@@ -61,6 +61,7 @@ def share(option: Path | None, *, shared: bool, as_json: bool) -> int:
             f"{path} is on {mounts.mount_of(path).kind}, which several machines may have mounted",
             hint="say --local when only this machine will ever use it, or move it to a local disk",
         )
+    writing.consult(path)
     with opening.open_alone(path) as db:
         listed = health.open_runners(db)
         alive = len(listed) - len(dead_runners(listed))
@@ -83,7 +84,7 @@ def share(option: Path | None, *, shared: bool, as_json: bool) -> int:
 def vacuum(option: Path | None, *, as_json: bool) -> int:
     """``db vacuum``."""
     path = place.database(option)
-    with opening.open_existing(path) as db:
+    with writing.open_existing(path) as db:
         listed = health.open_runners(db)
         alive = len(listed) - len(dead_runners(listed))
         if alive:

@@ -1,9 +1,10 @@
 """``explain``: why a job does not run, why it failed, or why it would run again."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from torc_local.cli import answer, place, selecting
+from torc_local.cli import answer, place, selecting, terminal
 from torc_local.cli.looking import dead_runners
 from torc_local.cli.selecting import Asked
 from torc_local.ground.errors import ExitCode, InputError
@@ -28,7 +29,7 @@ def explain(option: Path | None, workflow_id: int | None, asked: Asked, *, limit
             answer.items(map(explained.document, _each(db, shown)))
         else:
             for number, found in enumerate(_each(db, shown)):
-                answer.lines([*([""] if number else []), *explained.screen(found)])
+                answer.lines([*([""] if number else []), *explained.screen(found, terminal.width_of(sys.stdout))])
     if len(chosen) > len(shown):
         answer.note(f"the first {len(shown):,} of {plural(len(chosen), 'job')}; --limit allows more")
     return ExitCode.OK

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from torc_local.cli import writing
 from torc_local.process.repair import Repaired, repair
 from torc_local.report import cures
 from torc_local.report.text import plural
@@ -11,6 +12,7 @@ from torc_local.store.salvage import ESSENTIAL, Salvaged
 
 def heal(path: Path) -> list[str]:
     """Repair the database; a sentence for each thing that was done. Raises StateError when somebody uses it."""
+    writing.consult(path)
     done = repair(path)
     sentences = [*_files(done), *_rows(done)]
     sentences += dict.fromkeys(cures.DONE[name] for name in done.mended if name in cures.DONE)
@@ -46,6 +48,10 @@ def _read(salvaged: Salvaged) -> str:
 
 
 def _rows(done: Repaired) -> Iterator[str]:
+    if done.says_itself:
+        yield "made the row anew that says what this file is; its journal is as it was found"
+    if done.values:
+        yield f"set {plural(done.values, 'value')} right that could not be what anybody wrote"
     if done.put_back:
         yield (
             f"{plural(done.put_back, 'job')} had lost {'its row' if done.put_back == 1 else 'their rows'}: put back, "

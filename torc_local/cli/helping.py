@@ -9,7 +9,7 @@ torc-local runs workflows of many jobs on this machine, without a server.
   torc-local jobs --failed           what went wrong
   torc-local logs JOB                what a job printed
   torc-local explain JOB             why it does not run, or why it failed
-  torc-local report scale            where the time went
+  torc-local report -o report.html   everything about the run in one page
 
 All commands and options: torc-local --help, torc-local COMMAND --help
 """
@@ -22,6 +22,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "status",
             "watch",
+            "tui",
             "wait",
             "explain",
             "list",
@@ -33,10 +34,11 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "events",
             "report",
             "recommend",
+            "plot",
             "sql",
         ),
     ),
-    ("Change", ("retry", "reset", "refresh", "delete", "archive", "unarchive")),
+    ("Change", ("retry", "recover", "reset", "refresh", "delete", "archive", "unarchive")),
     ("Data", ("files", "user-data", "actions")),
     ("Admin", ("doctor", "db", "help", "version")),
 )
@@ -47,6 +49,8 @@ TOPICS = ("exit-codes", "env", "targets")
 
 _ENV = """\
 TORC_LOCAL_DB           the database when --db is not given (default: torc_output/torc.db)
+NO_COLOR, FORCE_COLOR   screens without colours, or with colours wherever they go (torc-local --color)
+COLUMNS                 how wide screens are, whatever the terminal says
 TORC_LOCAL_FILE_SYSTEM  shared or local, whatever the file system looks like (torc-local --shared, --local)
 
 Set for each job, besides Torc's variables:

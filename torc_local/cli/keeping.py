@@ -3,14 +3,14 @@
 from contextlib import suppress
 from pathlib import Path
 
-from torc_local.cli import answer, asking, place
+from torc_local.cli import answer, asking, place, writing
 from torc_local.engine import keeping
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.states import JobStatus
 from torc_local.process.recovery import recover_dead
 from torc_local.report.text import plural, printable
-from torc_local.store import actions, opening, workflows
+from torc_local.store import actions, workflows
 from torc_local.store.database import Database
 from torc_local.store.workflows import WorkflowRow
 
@@ -19,7 +19,7 @@ _SUFFIXES = (".out", ".err")
 
 def delete(option: Path | None, words: list[str], *, yes: bool, dry_run: bool, as_json: bool) -> int:
     """Delete workflows, with the output of their jobs and actions."""
-    with opening.open_existing(place.database(option)) as db:
+    with writing.open_existing(place.database(option)) as db:
         chosen = _chosen(db, words)
         lost = [_what(db, workflow) for workflow in chosen]
         if dry_run:
@@ -47,7 +47,7 @@ def archive(option: Path | None, words: list[str], *, archived: bool, as_json: b
     if words and words[0] in ("true", "false"):  # Torc: workflows archive true ID
         archived = words[0] == "true"
         words = words[1:]
-    with opening.open_existing(place.database(option)) as db:
+    with writing.open_existing(place.database(option)) as db:
         chosen = _chosen(db, words)
         for workflow in chosen:
             recover_dead(db, workflow.id)

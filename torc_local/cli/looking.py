@@ -1,14 +1,15 @@
 """Commands that only look."""
 
 import platform
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from torc_local import __version__
-from torc_local.cli import answer, place
+from torc_local.cli import answer, place, terminal
 from torc_local.ground.errors import ExitCode
-from torc_local.report import advice, health, listing, scale, status, utilization
+from torc_local.report import groups, health, listing, scale, status, status_screen, utilization
 from torc_local.report.text import printable, table
 from torc_local.store import opening
 from torc_local.store.database import Database
@@ -46,22 +47,30 @@ def dead_runners(runners: Sequence[RunnerRow]) -> set[int]:
 def show_list(option: Path | None, archived: set[bool], *, as_json: bool) -> int:
     """``list``."""
     with _open(option) as db:
-        if as_json:
+        if as_json and not answer.is_markdown():
             answer.items(listing.workflow_items(db, archived))
         else:
-            answer.fitted(listing.workflow_table(db, archived))
+            answer.table(listing.workflow_table(db, archived))
     return ExitCode.OK
 
 
-def show_status(option: Path | None, word: str | None, *, as_json: bool, exit_status: bool = False) -> int:
+def show_status(
+    option: Path | None, word: str | None, *, as_json: bool, exit_status: bool = False, all_groups: bool = False
+) -> int:
     """``status``; with ``exit_status`` the exit code says how the workflow stands: 0, 1, or 3 when work remains."""
     with open_workflow(option, word) as (db, workflow):
         found = status.gather(db, workflow)
+        quick = all_groups or found.total <= groups.QUICK
+        gathered = groups.gather(db, workflow.id) if quick else []
+        dead = dead_runners(found.runners)
         if as_json:
-            answer.document(status.document(found))
+            answer.document(status.document(found, dead, gathered if quick else None))
         else:
-            dead = dead_runners(found.runners)
-            answer.lines(status.screen(found, dead=dead, command=place.command(db.path)))
+            command = place.command(db.path)
+            looks = terminal.looks(sys.stdout)
+            answer.screen(
+                status_screen.screen(found, gathered, dead=dead, command=command, looks=looks, all_groups=all_groups)
+            )
     if not exit_status:
         return ExitCode.OK
     code = status.outcome(found.workflow, found.run, found.counts)
@@ -76,7 +85,7 @@ def show_job(option: Path | None, name: str, workflow_id: int | None, *, as_json
             if as_json:
                 answer.document(listing.job_document(db, job_id))
             else:
-                answer.lines(listing.job_screen(db, job_id))
+                answer.lines(listing.job_screen(db, job_id, terminal.width_of(sys.stdout)))
     return ExitCode.OK
 
 
@@ -91,17 +100,6 @@ def show_scale(option: Path | None, word: str | None, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def show_advice(option: Path | None, word: str | None, *, as_json: bool) -> int:
-    """``recommend``."""
-    with open_workflow(option, word) as (db, workflow):
-        found = advice.gather(db, workflow.id)
-    if as_json:
-        answer.document({"workflow_id": workflow.id, **advice.document(found)})
-    else:
-        answer.lines(advice.screen(found))
-    return ExitCode.OK
-
-
 def show_utilization(option: Path | None, word: str | None, wanted: utilization.Wanted, *, as_json: bool) -> int:
     """``reports check-resource-utilization``."""
     with open_workflow(option, word) as (db, workflow):
@@ -113,7 +111,7 @@ def show_utilization(option: Path | None, word: str | None, wanted: utilization.
     return ExitCode.OK
 
 
-def show_health(option: Path | None, *, repair: bool, benchmark: bool, as_json: bool) -> int:
+def show_health(option: Path | None, *, repair: bool, benchmark: bool, nodes: bool = False, as_json: bool) -> int:
     """``doctor``."""
     path = place.database(option)
     repairs = []
@@ -121,15 +119,24 @@ def show_health(option: Path | None, *, repair: bool, benchmark: bool, as_json: 
         from torc_local.cli.healing import heal  # noqa: PLC0415 - loaded when needed
 
         repairs = heal(path)
-    with opening.open_read_only(path) as db:
-        findings = [*health.environment(path), *health.database(db)]
-        listed = health.open_runners(db)
-        findings += health.of_runners(listed, dead_runners(listed))
-        findings += health.promises(db, at_rest=not listed)
+    if nodes and not path.exists():
+        from torc_local.cli.contention import near  # noqa: PLC0415 - loaded when needed
+
+        findings = health.environment(near(path) / path.name)
+    else:
+        with opening.open_read_only(path) as db:
+            findings = [*health.environment(path), *health.database(db)]
+            listed = health.open_runners(db)
+            findings += health.of_runners(listed, dead_runners(listed))
+            findings += health.promises(db, at_rest=not listed)
     if benchmark:
         from torc_local.cli.contention import fitness  # noqa: PLC0415 - loaded when needed
 
         findings.append(fitness(path))
+    if nodes:
+        from torc_local.cli.together import examine  # noqa: PLC0415 - loaded when needed
+
+        findings.append(examine(path))
     bad = any(finding.level == "bad" for finding in findings)
     if as_json:
         answer.document(

@@ -112,8 +112,21 @@ def _unexpected(error: Exception) -> int:
         return _explain(refused)
     from torc_local.ground.bugs import save_traceback
 
+    if (damaged := _blame()) is not None:
+        return _explain(damaged)
     _say(f"error: internal error, a bug in {PROGRAM}; please report it with {save_traceback()}")
     return ExitCode.INTERNAL
+
+
+def _blame() -> TorcLocalError | None:
+    """What is wrong with the database of this command, when it had one and that is what made the error."""
+    from torc_local.cli import place
+
+    if not place.last_opened().is_file():
+        return None
+    from torc_local.store.examining import blame
+
+    return blame(place.last_opened())
 
 
 def _say(text: str) -> None:

@@ -17,6 +17,15 @@ class Format(enum.StrEnum):
     JSON = "json"
 
 
+class ReportFormat(enum.StrEnum):
+    """How a report is written."""
+
+    HTML = "html"
+    TEXT = "text"
+    MD = "md"
+    JSON = "json"
+
+
 class ListFormat(enum.StrEnum):
     """How a list answers on standard output."""
 
@@ -25,6 +34,7 @@ class ListFormat(enum.StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     TSV = "tsv"
+    MD = "md"
     NAMES = "names"
 
 
@@ -129,6 +139,20 @@ def wants_json(context: typer.Context, option: Format | None) -> bool:
     return chosen == Format.JSON
 
 
+def report_format(context: typer.Context, option: ReportFormat | None) -> ReportFormat | None:
+    """How a report is wanted; None when nobody said. Raises InputError for formats that only lists have."""
+    common = context.find_object(Common) or Common()
+    if option is not None or common.format is None:
+        return option
+    if common.format is ListFormat.TABLE:
+        return ReportFormat.TEXT
+    if common.format is ListFormat.JSON:
+        return ReportFormat.JSON
+    if common.format is ListFormat.MD:
+        return ReportFormat.MD
+    raise InputError(f"a report is written as html, text, md or json, not as {common.format}: it is no list")
+
+
 def wants_items(context: typer.Context, option: ListFormat | None) -> bool:
     """Whether programs are to be answered, with a list in the format that they want; it is printed in that."""
     common = context.find_object(Common) or Common()
@@ -193,6 +217,10 @@ SampleInterval = Annotated[
     ),
 ]
 
+TimeSeries = Annotated[
+    bool, typer.Option("--time-series", help="Also keep all samples, of jobs and of the node, for `plot`.")
+]
+
 Select = Annotated[
     list[str] | None,
     typer.Argument(metavar="SELECT", help="Jobs: names, patterns such as 'sim_*', ids such as 1,5-8; - reads them."),
@@ -234,4 +262,23 @@ Job = Annotated[str, typer.Argument(metavar="JOB", help="Name or id of a job.")]
 InWorkflow = Annotated[
     int | None,
     typer.Option("-w", "--workflow", min=0, max=MOST, metavar="ID", help="The workflow, when several have such a job."),
+]
+
+MemoryMultiplier = Annotated[
+    float, typer.Option("--memory-multiplier", metavar="X", help="Memory becomes X times what was not enough.")
+]
+
+RuntimeMultiplier = Annotated[float, typer.Option("--runtime-multiplier", metavar="X", help="The same for run time.")]
+
+RetryUnknown = Annotated[
+    bool, typer.Option("--retry-unknown", help="Also jobs that failed for another reason, as they are.")
+]
+
+RecoveryHook = Annotated[
+    str | None,
+    typer.Option(
+        "--recovery-hook",
+        metavar="COMMAND",
+        help="Run it, with the id of the workflow, before these jobs are put back; then they are.",
+    ),
 ]

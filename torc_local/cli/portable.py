@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from torc_local.cli import answer, place
+from torc_local.cli import answer, place, writing
 from torc_local.cli.changing import user
 from torc_local.cli.converting import write_file
 from torc_local.cli.looking import open_workflow
@@ -16,7 +16,6 @@ from torc_local.report.text import plural, printable
 from torc_local.spec.names import check_other_name
 from torc_local.spec.portable import loads_export
 from torc_local.spec.source import read_bytes
-from torc_local.store import opening
 
 
 def export_workflow(
@@ -48,7 +47,7 @@ def import_workflow(option: Path | None, word: str, name: str | None, *, as_json
             raise InputError(f"--name: it {wrong[0]}", hint=wrong[1])
         spec = spec._replace(name=name)
     origin = admit.Origin(user=user(), spec_path=None, began=began, directory=place.text(str(Path.cwd())))
-    with opening.open_or_create(place.database(option)) as db:
+    with writing.open_or_create(place.database(option)) as db:
         workflow_id = admit.admit(db, spec, origin)
         if as_json:
             answer.document({"workflow_id": workflow_id})

@@ -5,17 +5,31 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, TextIO
 
+from torc_local.cli import terminal
+from torc_local.engine.options import COMBINED, stdio_of_job
 from torc_local.ground import clock
 from torc_local.ground.states import JobStatus, finished_jobs
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
-from torc_local.report import summary
+from torc_local.report import output, run_screen, summary
+from torc_local.report.families import family
+from torc_local.report.paint import Line, Looks, painted
+from torc_local.report.run_screen import Failed
 from torc_local.report.text import duration, iso, local, plural, printable, size
+from torc_local.store import overview, reading
 from torc_local.store.events import Event
+from torc_local.store.overview import LongRunning, Machines
 
 #: Failures shown one by one; more are counted.
 MOST_FAILURES = 20
+_MOST_KINDS = 5
+_LAST_LINES = 5  # of output, of which the last that says anything is shown
+
+#: A terminal with fewer rows has no room for jobs below the bar.
+_ROOMY = 12
 
 #: Between two lines of ``lines`` while something changes.
 LINE_S = 30.0
@@ -23,8 +37,13 @@ LINE_S = 30.0
 #: Between two progress objects of ``json``.
 _OBJECT_S = 1.0
 
-#: The rate is that of the last so many seconds.
+#: The rate is that of the last so many seconds, or of the last so many jobs when they took longer.
 _RATE_S = 10.0
+_RATE_JOBS = 10
+
+#: The bar is painted four times a second at most, and what it takes a query to know once a second.
+_PAINT_S = 0.25
+_LOOK_S = 1.0
 
 #: Events that are shown as they happen.
 _SHOWN = frozenset(
@@ -59,8 +78,12 @@ class Rate:
 
     def add(self, at: float, done: int) -> None:
         """Note how many jobs are done at a moment."""
+        if len(self._seen) > 1 and self._seen[-2][1] == done:
+            self._seen.pop()  # nothing was done since: only when that was counts
         self._seen.append((at, done))
         while len(self._seen) > 2 and self._seen[1][0] <= at - _RATE_S:  # noqa: PLR2004 - two make a difference
+            if done - self._seen[1][1] < _RATE_JOBS:
+                return
             self._seen.popleft()
 
     def per_second(self) -> float | None:
@@ -73,7 +96,9 @@ class Rate:
     def remaining_s(self, left: int) -> float | None:
         """None while nobody can tell."""
         rate = self.per_second()
-        return None if rate is None else left / rate
+        if rate is None or self._seen[-1][1] - self._seen[0][1] < _RATE_JOBS:
+            return None
+        return left / rate
 
 
 def per_second(rate: float | None) -> str:
@@ -94,26 +119,73 @@ def _figures(counts: dict[str, int]) -> list[tuple[str, int]]:
 
 
 class _Failures:
-    """Shows the first failures and counts the rest."""
+    """Shows the first failures, with what was looked up about them, and counts the rest by family and cause."""
 
     def __init__(self) -> None:
         self.count = 0
+        self._waiting: list[Event] = []
+        self._rest: dict[tuple[str, str], list[str]] = {}
 
-    def line(self, event: Event) -> str | None:
-        """What to print for an event; None for nothing."""
+    def take(self, event: Event) -> str | None:
+        """What to print at once; None for nothing, or for a failure that is to be looked up."""
         if event.type not in _SHOWN:
             return None
         if event.job_name is None:
             return printable(event.message)
         self.count += 1
         if self.count > MOST_FAILURES:
-            return None
-        verb = "failed" if event.type == "job_failed" else "terminated"
-        return f"{printable(event.job_name)} {verb}: {printable(event.message)}"
+            self._rest.setdefault((family(event.job_name), _why(event)), []).append(event.job_name)
+        else:
+            self._waiting.append(event)
+        return None
 
-    def rest(self) -> str | None:
+    def waiting(self, look: Callable[[int], Failed]) -> list[tuple[Event, Failed]]:
+        """Those that were taken since the last call, looked up."""
+        found = [(event, Failed() if event.job_id is None else look(event.job_id)) for event in self._waiting]
+        self._waiting = []
+        return found
+
+    def rest(self) -> list[str]:
         """What to say of those that were not shown."""
-        return f"... and {self.count - MOST_FAILURES:,} more failures" if self.count > MOST_FAILURES else None
+        if not self._rest:
+            return []
+        kinds = sorted(self._rest.items(), key=lambda kind: -len(kind[1]))
+        lines = [f"... and {self.count - MOST_FAILURES:,} more failures:"]
+        lines += [
+            f"  {printable(pattern if len(names) > 1 else names[0])}   {printable(why)}"
+            + (f"   x {len(names):,} (first: {printable(names[0])})" if len(names) > 1 else "")
+            for (pattern, why), names in kinds[:_MOST_KINDS]
+        ]
+        if len(kinds) > _MOST_KINDS:
+            lines.append(f"  ... and {len(kinds) - _MOST_KINDS:,} more kinds")
+        return lines
+
+
+def _why(event: Event) -> str:
+    return event.message if event.type == "job_failed" else f"terminated: {event.message}"
+
+
+def looked_up(progress: Progress, job_id: int) -> Failed:
+    """What the database and the output of a job say about its newest attempt; nothing when that cannot be read."""
+    if progress.db is None:
+        return Failed()
+    # A look that fails must not end a run, whatever is wrong.
+    with suppress(Exception):
+        db = progress.db()
+        tries = reading.attempts(db, job_id)
+        job = reading.job(db, job_id)
+        combined = stdio_of_job(db, job.workflow_id, job.options_id).mode == COMBINED
+        place = output.find(db, job_id, stderr=not combined, attempt=None)
+        last = tries[-1] if tries else None
+        lines = [] if place is None else output.last_lines(place, _LAST_LINES)
+        return Failed(
+            taken_s=None if last is None else last.ended_at - last.started_at,
+            node=None if last is None else last.node,
+            attempt_id=None if last is None else last.attempt_id,
+            file=None if place is None else place.path,
+            last_line=next((line.strip() for line in reversed(lines) if line.strip()), ""),
+        )
+    return Failed()
 
 
 def _introduction(info: RunInfo) -> str:
@@ -192,19 +264,26 @@ class Silent:
 
 
 class Bar:
-    """``bar``: one line that is repainted; failures stay above it."""
+    """``bar``: a bar with lines below it that are painted anew; failures stay above it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bar: Any = None
+        self._below: list[Any] = []
         self._failures = _Failures()
         self._rate = Rate()
         self._name = ""
-        self._painted: tuple[int, str] | None = None
+        self._workflow_id = 0
+        self._last: Progress | None = None
+        self._stopping = False
+        self._painted_at = 0.0
+        self._looked_at = 0.0
+        self._machines: Machines | None = None
+        self._longest: list[LongRunning] = []
 
     def started(self, info: RunInfo) -> None:
         """Say what begins, and draw the bar."""
-        self._name = info.workflow_name
+        self._name, self._workflow_id = info.workflow_name, info.workflow_id
         if info.how == "nothing to do":
             return
         lines = (_introduction(info), _cut_off(info), _workers(info))
@@ -215,65 +294,102 @@ class Bar:
         tqdm.monitor_interval = 0
         tqdm.set_lock(threading.RLock())
         self._rate.add(clock.monotonic(), info.finished)
-        self._bar = tqdm(
-            total=info.total,
-            initial=info.finished,
-            file=self._stream,
-            **_screen(self._stream),
-            miniters=1,
-            mininterval=0,
-            leave=True,
-            bar_format="{percentage:5.1f}% |{bar}| {desc}",
+        self._bar = self._line(
+            0, total=info.total, initial=info.finished, leave=True, bar_format="{percentage:5.1f}% |{bar}| {desc}"
         )
 
+    def _line(self, position: int, **given: Any) -> Any:  # noqa: ANN401 - tqdm's
+        from tqdm import tqdm  # noqa: PLC0415 - loaded when needed
+
+        return tqdm(file=self._stream, **_screen(self._stream), miniters=1, mininterval=0, position=position, **given)
+
     def progressed(self, progress: Progress) -> None:
-        """Repaint when something changed."""
+        """Print failures, and repaint when it is time."""
         if self._bar is None:
             return
-        finished = finished_jobs(progress.counts)
-        self._rate.add(progress.at, finished)
-        text = self._text(progress, finished)
-        if (finished, text) != self._painted:
-            self._painted = finished, text
-            self._bar.n, self._bar.total = finished, progress.total
-            self._bar.set_description_str(text, refresh=False)
-            self._bar.refresh()
+        for event, found in self._failures.waiting(partial(looked_up, progress)):
+            self._above(*run_screen.failed_lines(event.job_name or "", _why(event), found))
+        self._last = progress
+        self._rate.add(progress.at, finished_jobs(progress.counts))
+        if progress.at - self._painted_at >= _PAINT_S:
+            self._paint(progress)
 
-    def _text(self, progress: Progress, finished: int) -> str:
-        parts = [f"{finished:,}/{progress.total:,}"]
-        if finished < progress.total:
+    def _paint(self, progress: Progress) -> None:
+        self._painted_at = progress.at
+        if progress.at - self._looked_at >= _LOOK_S and progress.db is not None:
+            self._looked_at = progress.at
+            with suppress(Exception):  # as in looked_up
+                db = progress.db()
+                self._machines = overview.machines(db, self._workflow_id)
+                self._longest = overview.longest(db, self._workflow_id, run_screen.LONGEST)
+        looks = self._looks()
+        finished = finished_jobs(progress.counts)
+        running = progress.counts.get(JobStatus.RUNNING, 0)
+        lines: list[Line] = [run_screen.state_line(progress.counts, self._machines, looks)]
+        if finished < progress.total and terminal.height_of() >= _ROOMY:
+            lines += run_screen.job_lines(self._longest, running, at=clock.now(), looks=looks)
+        self._bar.n, self._bar.total = finished, progress.total
+        self._bar.set_description_str(self._text(progress.total, finished), refresh=False)
+        self._bar.refresh()
+        while len(self._below) < len(lines):
+            self._below.append(self._line(len(self._below) + 1, leave=False, bar_format="{desc}"))
+        texts = painted(lines, looks)
+        for number, line in enumerate(self._below):
+            line.set_description_str(texts[number] if number < len(texts) else "", refresh=False)
+            line.refresh()
+
+    def _looks(self) -> Looks:
+        """As the terminal is; a line that fills it would be broken by some."""
+        looks = terminal.looks(self._stream)
+        width = terminal.DEFAULT_WIDTH if looks.width is None else looks.width
+        return looks._replace(width=max(width - 1, 1))
+
+    def _text(self, total: int, finished: int) -> str:
+        parts = [f"{finished:,}/{total:,}"]
+        if self._stopping:
+            return f"{parts[0]}  stopping"
+        if finished < total:
             rate = self._rate.per_second()
             if rate is not None:
                 parts.append(per_second(rate))
-            remaining = self._rate.remaining_s(progress.total - finished)
+            remaining = self._rate.remaining_s(total - finished)
             if remaining is not None:
-                parts.append(f"about {duration(max(1.0, round(remaining)))} left".replace(".00s", "s"))
-        parts += [f"{name} {jobs:,}" for name, jobs in _figures(progress.counts)]
+                parts.append(f"about {run_screen.roughly(remaining)} left")
         return "  ".join(parts)
 
     def event(self, event: Event) -> None:
-        """Print failures above the bar."""
-        line = self._failures.line(event)
+        """Print it above the bar, or keep it until it is looked up."""
+        line = self._failures.take(event)
         if line is not None:
             self._above(f"x {line}")
 
     def stopping(self, message: str) -> None:
-        """Print it above the bar."""
+        """Print it above the bar, which tells no more when the rest will be done."""
+        self._stopping = True
         self._above(printable(message))
 
     def ended(self, outcome: Outcome) -> None:
         """Leave the full bar, and say how it ended."""
         if self._bar is not None:
-            if (rest := self._failures.rest()) is not None:
-                self._above(rest)
+            for event, found in self._failures.waiting(lambda _: Failed()):
+                self._above(*run_screen.failed_lines(event.job_name or "", _why(event), found))
+            self._above(*self._failures.rest())
+            if self._last is not None:
+                self._paint(self._last)
+            for line in reversed(self._below):
+                line.close()
             self._bar.close()
         _print_end(self._stream, self._name, outcome, worked=self._bar is not None)
 
-    def _above(self, line: str) -> None:
+    def _above(self, *lines: Line) -> None:
+        # What stays is not cut: the terminal breaks it, and a wider one shows it whole.
+        if not lines:
+            return
+        text = "\n".join(painted(lines, self._looks()._replace(width=None)))
         if self._bar is None:
-            print(line, file=self._stream)
+            print(text, file=self._stream)
         else:
-            self._bar.write(line, file=self._stream)
+            self._bar.write(text, file=self._stream)
 
 
 def _screen(stream: TextIO) -> dict[str, Any]:
@@ -331,7 +447,9 @@ class Lines:
             self._say(line)
 
     def progressed(self, progress: Progress) -> None:
-        """A line when it is time and something changed."""
+        """A line for each of the first failures, and one when it is time and something changed."""
+        for event, found in self._failures.waiting(partial(looked_up, progress)):
+            self._say(_failed_line(event, found))
         finished = finished_jobs(progress.counts)
         self._rate.add(progress.at, finished)
         if progress.at - self._said_at < LINE_S or progress.counts == self._said:
@@ -346,8 +464,8 @@ class Lines:
         )
 
     def event(self, event: Event) -> None:
-        """The first failures."""
-        line = self._failures.line(event)
+        """Say it, or keep it until it is looked up."""
+        line = self._failures.take(event)
         if line is not None:
             self._say(line)
 
@@ -360,8 +478,10 @@ class Lines:
         if not self._worked:
             self._say(_nothing_to_do(self._name, outcome))
             return
-        if (rest := self._failures.rest()) is not None:
-            self._say(rest)
+        for event, found in self._failures.waiting(lambda _: Failed()):
+            self._say(_failed_line(event, found))
+        for line in self._failures.rest():
+            self._say(line)
         for explanation in outcome.explanations:
             self._say(printable(explanation))
         taken = duration(outcome.wall_s)
@@ -371,6 +491,17 @@ class Lines:
     def _say(self, text: str) -> None:
         moment = local(clock.now()).replace(" ", "T", 1)
         print(f"{moment} {text}", file=self._stream, flush=True)
+
+
+def _failed_line(event: Event, found: Failed) -> str:
+    facts = [
+        *([] if found.taken_s is None else [f"wall={duration(found.taken_s)}"]),
+        *([] if found.node is None else [f"node={printable(found.node)}"]),
+        *([f"attempt={found.attempt_id}"] if (found.attempt_id or 0) > 1 else []),
+        *([] if found.file is None or not found.last_line else [f"log={printable(str(found.file))}"]),
+    ]
+    said = f": {printable(found.last_line)}" if found.last_line else ""
+    return " ".join([f"FAILED {printable(event.job_name or '')} {printable(_why(event))}", *facts]) + said
 
 
 class Objects:

@@ -7,6 +7,7 @@ from typing import Any
 from torc_local.cli import answer, place
 from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.units import parse_duration
+from torc_local.report.fitting import Column, Table
 from torc_local.report.text import shortened, table
 from torc_local.store import opening, querying
 
@@ -38,7 +39,11 @@ def sql(option: Path | None, query: str | None, *, timeout: str, as_items: bool)
     cells = [[shortened(answer.cell(_plain(value)), _WIDEST) for value in row] for row in told.rows]
     numbers = [at for at in range(len(told.columns)) if all(_is_number(row[at]) for row in told.rows)]
     if told.rows:
-        answer.fitted(table(told.columns, cells, right=numbers))
+        columns = [
+            Column(name, right=at in numbers, least=None if at in numbers else 12)
+            for at, name in enumerate(told.columns)
+        ]
+        answer.table(Table(columns, cells))
     return ExitCode.OK
 
 

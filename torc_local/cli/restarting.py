@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torc_local.cli import answer, asking, place, selecting
+from torc_local.cli import answer, asking, place, selecting, writing
 from torc_local.cli.selecting import Asked
 from torc_local.engine import changes, restart
 from torc_local.engine.restart import PutBack, Seeds
@@ -17,6 +17,7 @@ from torc_local.process.recovery import recover_dead
 from torc_local.report.text import plural, printable
 from torc_local.store import opening, restarting, workflows
 from torc_local.store.database import Database
+from torc_local.store.workflows import WorkflowRow
 
 _KINDS = 10  # reasons for which jobs of a changed file run
 
@@ -119,14 +120,27 @@ def _agree_to_all(order: Order, *, yes: bool) -> bool:
     return not completed or asking.agree(f"{jobs} of workflow {workflow.id} would run again", yes=yes)
 
 
+def retry_these(path: Path, workflow_id: int, job_ids: list[int], *, dry_run: bool) -> list[str]:
+    """``retry`` for jobs that were chosen by a person on a screen; the lines of the answer."""
+    with writing.open_existing(path) as db:
+        done = _put_back_in(db, place.workflow(db, workflow_id), "retry", job_ids, _unsuccessful, dry_run=dry_run)
+    return lines(done, dry_run=dry_run)
+
+
 def _put_back(order: Order, what: str, asked: Asked, seeds: _Seeds) -> Done:
-    with opening.open_existing(place.database(order.database)) as db:
+    with writing.open_existing(place.database(order.database)) as db:
         workflow = place.workflow(db, order.workflow_id)
         chosen = selecting.choose(db, workflow.id, asked) if asked.anything else None
-        recover_dead(db, workflow.id)
-        chosen_seeds: Seeds = lambda db, workflow_id: seeds(db, workflow_id, chosen)  # noqa: E731
-        back = restart.put_back(db, workflow.id, chosen_seeds, at=clock.now(), what=what, dry_run=order.dry_run)
-        return Done(workflow.id, what, back, place.command(db.path))
+        return _put_back_in(db, workflow, what, chosen, seeds, dry_run=order.dry_run)
+
+
+def _put_back_in(
+    db: Database, workflow: WorkflowRow, what: str, chosen: list[int] | None, seeds: _Seeds, *, dry_run: bool
+) -> Done:
+    recover_dead(db, workflow.id)
+    chosen_seeds: Seeds = lambda db, workflow_id: seeds(db, workflow_id, chosen)  # noqa: E731
+    back = restart.put_back(db, workflow.id, chosen_seeds, at=clock.now(), what=what, dry_run=dry_run)
+    return Done(workflow.id, what, back, place.command(db.path))
 
 
 def document(done: Done, *, dry_run: bool) -> dict[str, Any]:
@@ -136,13 +150,15 @@ def document(done: Done, *, dry_run: bool) -> dict[str, Any]:
         "operation": done.what,
         "dry_run": dry_run,
         "jobs": done.back.jobs,
-        "groups": [
-            {"reason": one.why, "status": one.status, "jobs": one.jobs, "examples": one.names}
-            for one in done.back.groups
-        ],
+        "groups": group_items(done.back),
         "more_groups": done.back.rest,
         "completed_jobs_left": done.back.left,
     }
+
+
+def group_items(back: PutBack) -> list[dict[str, Any]]:
+    """What runs again and why, for programs."""
+    return [{"reason": one.why, "status": one.status, "jobs": one.jobs, "examples": one.names} for one in back.groups]
 
 
 def _say(done: Done, order: Order) -> int:

@@ -6,15 +6,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.cli import announcing, answer, changing, place, progress
+from torc_local.cli import announcing, answer, changing, place, progress, terminal
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_duration, parse_memory
 from torc_local.process import allocation, gpus, neighbours
 from torc_local.process.plan import Options
 from torc_local.process.supervisor import run as supervise
-from torc_local.report import status, summary
-from torc_local.store import opening
+from torc_local.report import groups, status, summary
+from torc_local.report.paint import painted
+from torc_local.store import opening, reading
 
 #: The time limit that is asked of Slurm, when the run begins.
 _AUTO = "auto"
@@ -46,8 +47,11 @@ class Request(NamedTuple):
     time_limit: str | None
     monitor: bool
     sample_interval_s: float | None
+    time_series: bool
     junit: Path | None = None
+    report: Path | None = None
     notify: str | None = None
+    nodes: Path | None = None  # a list of machines that join
 
 
 def join_target(request: Request) -> int:
@@ -64,7 +68,13 @@ def join_target(request: Request) -> int:
 
 def run_target(request: Request) -> int:
     """Find or make the workflow, work on it until nothing is left, and say how it went."""
-    announcing.check(request.junit)
+    if request.nodes is not None:
+        from torc_local.cli import far  # noqa: PLC0415 - loaded when needed
+
+        far.hosts(request.nodes)  # refuses before anything is stored
+    announcing.check(request.junit, request.report)
+    if request.time_series and not request.monitor:
+        raise InputError("--time-series needs what --no-resource-monitoring switches off", hint="leave one out")
     memory_bytes = _memory(request.memory, request.memory_gb)
     asked_gpus = _gpus(request.gpus)
     time_limit_s = _time_limit(request.time_limit)
@@ -99,16 +109,34 @@ def run_target(request: Request) -> int:
             limit_runtime=request.limit_runtime,
             monitor=request.monitor,
             sample_interval_s=request.sample_interval_s,
+            time_series=request.time_series,
         )
-        code = supervise(path, workflow_id, options, progress.watcher(request.progress, sys.stderr))
+        code = _supervise(path, workflow_id, options, request)
         if code is ExitCode.STATE and not request.as_json:
             with suppress(TorcLocalError):  # the database may be what is gone, and that was said
                 _conclude(path, workflow_id, request, code)
         else:
             _conclude(path, workflow_id, request, code)
-        if request.junit is not None or request.notify is not None:
-            announcing.announce(path, workflow_id, code, junit_file=request.junit, notify=request.notify)
+        if request.junit is not None or request.report is not None or request.notify is not None:
+            announcing.announce(
+                path, workflow_id, code, junit_file=request.junit, report_file=request.report, notify=request.notify
+            )
     return code
+
+
+def _supervise(path: Path, workflow_id: int, options: Options, request: Request) -> ExitCode:
+    watcher = progress.watcher(request.progress, sys.stderr)
+    if request.nodes is None:
+        return supervise(path, workflow_id, options, watcher)
+    from torc_local.cli import far  # noqa: PLC0415 - loaded when needed
+
+    words = [] if request.jobs is None else ["-j", str(request.jobs)]
+    dispatcher = far.Dispatcher(far.hosts(request.nodes), path, [*words, "--grace", f"{request.grace_s:g}"])
+    try:
+        options = options._replace(company=(*options.company, dispatcher.pid))
+        return supervise(path, workflow_id, options, far.Begun(watcher, dispatcher.told))
+    finally:
+        dispatcher.end()
 
 
 def _workflow_of(request: Request, target: place.Target, path: Path) -> int:
@@ -142,10 +170,19 @@ def _conclude(path: Path, workflow_id: int, request: Request, code: int) -> None
     """Say what failed and what to do next; give programs the final status."""
     if request.progress in ("json", "none") and not request.as_json:
         return
+    talks = request.progress not in ("json", "none")
     with opening.open_read_only(path) as db:
         found = status.gather(db, place.workflow(db, workflow_id))
-    if request.progress not in ("json", "none"):
-        for line in summary.lines(found, ExitCode(code), command=place.command(path)):
+        cost = reading.core_time(db, workflow_id, found.workflow.run_id) if talks else None
+        costly = cost is not None and cost.reserved_s >= summary.WORTH_S and found.total <= groups.QUICK
+        gathered = groups.gather(db, workflow_id) if costly else []
+    if talks:
+        looks = terminal.looks(sys.stderr)
+        lines = summary.lines(
+            found, ExitCode(code), command=place.command(path), cost=cost, groups=gathered, width=looks.width
+        )
+        # Commands are not cut: they are for copying.
+        for line in painted(lines, looks._replace(width=None)):
             answer.note(line)
     if request.as_json:
         answer.document({**status.document(found), "exit_code": int(code)})

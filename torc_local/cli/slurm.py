@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.cli import answer, place
+from torc_local.cli import answer, place, writing
 from torc_local.engine.options import settings_of
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError
@@ -45,7 +45,7 @@ def submit(request: Request, *, as_json: bool) -> int:
     """``slurm submit``: ask Slurm for the allocation and keep its number."""
     asked = _asked(request)
     job_id = slurm.submit(asked.script)
-    with opening.open_existing(asked.path) as db, db.write("record allocation"):
+    with writing.open_existing(asked.path) as db, db.write("record allocation"):
         at = clock.now()
         allocations.record(db, Allocation(asked.workflow_id, job_id, asked.nodes, asked.scheduler, at))
         message = f"asked Slurm for {plural(asked.nodes, 'node')}: job {job_id}"

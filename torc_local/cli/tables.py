@@ -14,7 +14,8 @@ from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.reasons import first_line
 from torc_local.ground.states import JobStatus
 from torc_local.report import listing
-from torc_local.report.text import duration, plural, shortened, size, table
+from torc_local.report.fitting import Column, Table
+from torc_local.report.text import duration, plural, shortened, size
 from torc_local.store import overview, reading
 from torc_local.store.database import Database
 
@@ -52,10 +53,10 @@ def show_jobs(option: Path | None, workflow_id: int | None, asked: Asked, extrem
         if not measured:
             rows = reading.jobs(db, workflow_id_, states, None if chosen is not None else view.limit)
             rows = [row for row in rows if chosen is None or row.id in chosen][: view.limit]
-            if view.as_items:
+            if view.as_items and not answer.is_markdown():
                 answer.items(map(listing.job_item, rows))
             else:
-                answer.fitted(listing.job_table(rows))
+                answer.table(listing.job_table(rows))
                 _say_cut(len(rows), view.limit)
             return ExitCode.OK
         with db.read():
@@ -79,10 +80,10 @@ def show_results(option: Path | None, workflow_id: int | None, asked: Asked, vie
         rows = [row for row in rows if chosen is None or row.job_id in chosen]
         if view.sort is None and view.columns is None:
             rows = rows[: view.limit]
-            if view.as_items:
+            if view.as_items and not answer.is_markdown():
                 answer.items(map(listing.result_item, rows))
             else:
-                answer.fitted(listing.result_table(rows))
+                answer.table(listing.result_table(rows))
                 _say_cut(len(rows), view.limit)
             return ExitCode.OK
         found = [listing.result_item(row) for row in rows]
@@ -134,20 +135,26 @@ def _show(found: list[dict[str, Any]], view: View, columns: list[str], shown: Se
     if view.sort is not None:
         found = _sorted(found, view.sort)
     cut = found[: view.limit]
-    if view.as_items:
+    if view.as_items and not answer.is_markdown():
         answer.items(cut, columns)
         return ExitCode.OK
     heads = columns or list(shown)
     rows = [[_cell(key, item) for key in heads] for item in cut]
-    right = [
-        number
-        for number, key in enumerate(heads)
-        if key.endswith(("_seconds", "_bytes", "id", "_code", "_percent")) or key == "priority"
-    ]
-    answer.fitted(table([listing.head_of(key) for key in heads], rows, right=right))
+    answer.table(Table([_column(key, asked=bool(columns)) for key in heads], rows))
     if len(found) > len(cut) and view.sort is None:
         _say_cut(len(cut), view.limit)
     return ExitCode.OK
+
+
+#: What is left out first where the terminal is narrow, unless it was asked for.
+_SPARE = {"run_id": 5, "attempt_id": 4, "job_id": 3, "id": 3, "node": 2, "cpu_time_seconds": 1}
+
+
+def _column(key: str, *, asked: bool) -> Column:
+    right = key.endswith(("_seconds", "_bytes", "id", "_code", "_percent")) or key == "priority"
+    name = key in ("name", "job_name")
+    least = 12 if name else 8 if key in ("command", "reason") else None
+    return Column(listing.head_of(key), right=right, least=least, inside=name, spare=0 if asked else _SPARE.get(key, 0))
 
 
 def _sorted(found: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:

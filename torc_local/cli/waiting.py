@@ -4,21 +4,22 @@ None of them holds a read transaction while it waits: a reader that stays would 
 """
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torc_local.cli import answer, place
+from torc_local.cli import answer, place, terminal
 from torc_local.cli.looking import dead_runners, open_workflow
 from torc_local.cli.words import did_you_mean
 from torc_local.ground import clock
 from torc_local.ground.errors import ExitCode, InputError
 from torc_local.ground.units import parse_duration
-from torc_local.report import crew, status
-from torc_local.report.text import iso, local, printable, shortened
+from torc_local.report import crew, groups, status, status_screen
+from torc_local.report.groups import Group
+from torc_local.report.paint import Looks, painted
+from torc_local.report.text import iso, local, printable
 from torc_local.store import events, overview, runners, workflows
 from torc_local.store.database import Database
 from torc_local.store.events import Event
@@ -96,7 +97,7 @@ def wait(option: Path | None, word: str | None, *, timeout: str | None, as_json:
         elif code is None:
             answer.note(f"workflow {workflow.id} has not ended in {timeout}")
         else:
-            answer.lines(status.screen(found, dead=dead_runners(found.runners), command=place.command(db.path))[:2])
+            answer.screen(status_screen.head(found, dead_runners(found.runners), terminal.looks(sys.stdout)))
     return ExitCode.INCOMPLETE if code is None else code
 
 
@@ -114,17 +115,50 @@ def watch(option: Path | None, word: str | None, *, interval: float | None) -> i
         painting = sys.stdout.isatty()
         show = _Picture() if painting else _Lines()
         pause = interval if interval is not None else _PICTURE_S if painting else _LINE_S
+        adding = _Adding(db, workflow.id)
         while True:
             code = outcome.look()
             found = status.gather(db, _get(db, workflow.id))
-            dead = dead_runners(found.runners)
-            show.show(found, status.screen(found, dead=dead, command=place.command(db.path)), last=code is not None)
+            looks = _looks()
+            lines = status_screen.screen(
+                found,
+                adding.groups(found, at_once=code is not None) if painting or code is not None else [],
+                dead=dead_runners(found.runners),
+                command=place.command(db.path),
+                looks=looks,
+            )
+            show.show(found, painted(lines, looks), last=code is not None)
             if code is not None:
                 return code
             again = clock.monotonic() + pause
             while code is None and clock.monotonic() < again:
                 time.sleep(min(_LOOK_S, pause))
                 code = outcome.look()
+
+
+def _looks() -> Looks:
+    """As the terminal is; no line fills it, or some terminals would begin another one."""
+    looks = terminal.looks(sys.stdout)
+    return looks if looks.width is None else looks._replace(width=max(looks.width - 1, 1))
+
+
+class _Adding:
+    """The groups of a workflow, added up so seldom that it costs a twentieth of the time at most."""
+
+    def __init__(self, db: Database, workflow_id: int) -> None:
+        self._db = db
+        self._workflow_id = workflow_id
+        self._found: list[Group] = []
+        self._next = 0.0
+
+    def groups(self, found: status.Status, *, at_once: bool) -> list[Group]:
+        """As they are, or were some seconds ago; none of a workflow that is too large to be added up."""
+        began = clock.monotonic()
+        if found.total <= groups.QUICK and (at_once or began >= self._next):
+            self._found = groups.gather(self._db, self._workflow_id)
+            taken = clock.monotonic() - began
+            self._next = began + 20 * taken
+        return self._found
 
 
 class _Picture:
@@ -135,8 +169,7 @@ class _Picture:
 
     def show(self, _found: status.Status, lines: list[str], *, last: bool) -> None:
         """Paint; no line may be broken by the terminal, or the next picture would begin at the wrong place."""
-        columns, rows = shutil.get_terminal_size()
-        cut = lines if last else [shortened(line, columns - 1) for line in lines[: rows - 1]]
+        cut = lines if last else lines[: terminal.height_of() - 1]
         back = f"\x1b[{self._height}A\r\x1b[J" if self._height else ""
         sys.stdout.write(back + "".join(f"{line}\n" for line in cut))
         sys.stdout.flush()
@@ -169,7 +202,7 @@ def show_runners(option: Path | None, word: str | None, *, all_runs: bool, as_js
         if as_json:
             answer.items(crew.item(row, dead) for row in rows)
         else:
-            answer.lines(crew.screen(rows, dead, lease, at=clock.now()))
+            answer.lines(crew.screen(rows, dead, lease, at=clock.now(), width=terminal.width_of(sys.stdout)))
     return ExitCode.OK
 
 

@@ -30,6 +30,7 @@ ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("jobs", "list"): ("jobs",),
     ("jobs", "create-from-file"): ("create-from-file",),
     ("jobs", "get"): ("job",),
+    ("jobs", "list-resource-requirements"): ("records", "resource-requirements"),
     ("jobs", "running"): ("jobs", "--status", "running"),
     ("results", "list"): ("results",),
     ("files", "get"): ("record", "files"),
@@ -48,7 +49,17 @@ ALIASES: dict[tuple[str, str], tuple[str, ...]] = {
     ("reports", "summary"): ("status",),
     ("reports", "results"): ("results",),
     ("reports", "check-resource-utilization"): ("check-resource-utilization",),
+    ("workflows", "correct-resources"): ("recommend", "--apply"),
     ("workflows", "check-resources"): ("check-resource-utilization",),
+}
+
+#: Torc's verbs without a noun, where ours are called otherwise.
+VERBS: dict[str, tuple[str, ...]] = {
+    "get": ("status",),
+    "reinitialize": ("refresh",),
+    "reinit": ("refresh",),
+    "execution-plan": ("plan",),
+    "correct-resources": ("recommend", "--apply"),
 }
 
 _GROUPS = sorted({noun for noun, _ in ALIASES})
@@ -62,6 +73,8 @@ class Commands(TyperGroup):
         native = ALIASES.get((args[0], args[1])) if len(args) > 1 else None
         if native is not None:
             args = [*native, *args[2:]]
+        elif args[0] in VERBS:
+            args = [*VERBS[args[0]], *args[1:]]
         why = reason(args)
         if why is not None:
             raise InputError(f"torc-local has no '{' '.join(args[:2])}': {why[0]}", hint=why[1])
@@ -74,6 +87,26 @@ class Commands(TyperGroup):
         for heading, names in SECTIONS:
             with formatter.section(heading):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
+
+
+#: The name of what `report` does without another word; nobody needs to write it.
+WHOLE = "whole"
+
+
+class ReportWords(TyperGroup):
+    """``report``: a group whose first command may be left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's types differ by release
+        """Put the name of the command that is meant in front."""
+        return super().parse_args(ctx, args if args and args[0] in self.commands else [WHOLE, *args])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - likewise
+        """In messages and help it goes without its name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name != WHOLE or command is None:
+            return name, command, rest
+        command.context_class = type("Nameless", (command.context_class,), {"command_path": ctx.command_path})
+        return None, command, rest
 
 
 def _unknown(args: list[str], known: list[str]) -> InputError:

@@ -6,12 +6,14 @@ got there is looked up by who would execute it, from the first selected job that
 
 Crash table: what a SIGKILL of who executes it leaves at each moment.
 
-    moment                        on record            afterwards
-    due, not claimed              nothing              anybody claims it
-    claimed, no command begun     a row with a runner  its processes are ended, the row is free, anybody claims it
-    between or during commands    the same             the same: all commands run again from the first one
-    last command ended            the same             the same: nobody knows that it had ended
-    end recorded                  the row has an end   nothing; it is not executed again in this run
+    moment                         on record            afterwards
+    due, not claimed               nothing              anybody claims it
+    claimed, no command begun      a row with a runner  its processes are ended, the row is free, anybody claims it
+      (actor.claimed)
+    between or during commands     the same             the same: all commands run again from the first one
+    last command ended             the same             the same: nobody knows that it had ended
+      (actor.executed)
+    end recorded (actor.recorded)  the row has an end   nothing; it is not executed again in this run
 
 So every action is recorded exactly once, and its commands run at least once. When three who executed it have died, it
 has failed. One that was stopped is executed again likewise, and that counts as no death.
@@ -129,7 +131,7 @@ def claim(db: Database, me: Me, action: ActionRow, *, at: float, log: str | None
     Crash:   one transaction; see above.
     """
     with db.write("claim action"):
-        if not runners.beat(db, me.runner_id, _NOTHING):
+        if not runners.beat(db, me.runner_id, _NOTHING, at=at):
             raise Fenced(f"runner {me.runner_id} was declared dead; its action was given to others")
         standing = jobs.standing(db, me.workflow_id)
         if standing.is_canceled or standing.run_id != me.run_id:

@@ -52,13 +52,22 @@ def _compare(db: Database, spec: Spec, origin: Origin, plan: "Plan", earlier_id:
     return taking_over.compare(db, spec, Waits(plan.waits, plan.gate_members), earlier_id, same_surroundings=same)
 
 
-def admit(db: Database, spec: Spec, origin: Origin, *, earlier_id: int | None = None) -> int:
+def admit(
+    db: Database,
+    spec: Spec,
+    origin: Origin,
+    *,
+    earlier_id: int | None = None,
+    found: Callable[[], int | None] | None = None,
+) -> int:
     """Store a checked workflow and return its id; its jobs are ready or blocked at once.
+
+    Unless ``found``, which is asked with the lock held, has the id of one that is to be taken instead.
 
     What a workflow ``earlier_id``, made from an earlier state of the file, has completed is taken over as completed,
     and that workflow is archived. Nobody may work on it.
 
-    Process: anyone; two callers make two workflows.
+    Process: anyone; two callers make two workflows, unless they look for each other's.
     Crash:   one transaction: the workflow is there with all its jobs, or not at all.
     Cost:    one insert per job, per gate and per edge; edges of shared sets count once per set.
     """
@@ -66,6 +75,8 @@ def admit(db: Database, spec: Spec, origin: Origin, *, earlier_id: int | None = 
     if earlier_id is not None:
         taken.prepare(db)
     with db.write("admit"):
+        if found is not None and (there := found()) is not None:
+            return there
         at = clock.now()
         if earlier_id is not None:
             plan.done = _compare(db, spec, origin, plan, earlier_id).taken

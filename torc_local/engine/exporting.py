@@ -14,10 +14,11 @@ from typing import Any
 from torc_local import __version__
 from torc_local.ground import clock
 from torc_local.ground.errors import InputError
+from torc_local.ground.limits import LIMITS_MEMORY, LIMITS_RUNTIME
 from torc_local.ground.units import format_memory
 from torc_local.spec import options as job_options
 from torc_local.spec import settings as workflow_settings
-from torc_local.spec.model import LIMITS_MEMORY, LIMITS_RUNTIME
+from torc_local.spec.monitoring import MONITORING_SETTINGS, SUMMARY
 from torc_local.spec.options import NONE, Options
 from torc_local.spec.portable import EXECUTION_KEYS, VERSION
 from torc_local.spec.settings import Settings
@@ -104,6 +105,8 @@ def _workflow(workflow: WorkflowRow, settings: Settings, jobs: Sequence[tuple[st
             if settings.max_iterations == default["max_iterations"]
             else {"max_iterations": settings.max_iterations},
             submission_directory=settings.submission_directory,
+            resource_monitor_config=_monitoring(settings),
+            slurm_defaults={key: value or True for key, value in settings.slurm_defaults} or None,
         ),
         "timestamp": _iso(workflow.created_at),
         "jobs_sort_method": workflow.sort_method,
@@ -112,6 +115,29 @@ def _workflow(workflow: WorkflowRow, settings: Settings, jobs: Sequence[tuple[st
         "is_canceled": bool(workflow.is_canceled),
         "is_archived": bool(workflow.is_archived),
     }
+
+
+def _monitoring(settings: Settings) -> dict[str, Any] | None:
+    """``resource_monitor`` in the shape of 0.35, whichever the file had; None: as where a file says nothing."""
+    default = Settings()
+    if all(getattr(settings, key) == getattr(default, key) for key in MONITORING_SETTINGS):
+        return None
+    return {
+        "sample_interval_seconds": _whole(settings.sample_interval_s),
+        "flush_interval": _whole(settings.flush_interval_s),
+        "jobs": {"enabled": settings.monitor_jobs is not None, "granularity": settings.monitor_jobs or SUMMARY},
+        "compute_node": {
+            "enabled": settings.monitor_node is not None,
+            "cpu": settings.monitor_node_cpu,
+            "memory": settings.monitor_node_memory,
+            "granularity": settings.monitor_node or SUMMARY,
+        },
+    }
+
+
+def _whole(seconds: float) -> float:
+    """Torc reads whole numbers only; a part of a second stays what it is."""
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _stdio(mode: str | None, deletes: bool | None) -> dict[str, Any]:

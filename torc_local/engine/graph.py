@@ -45,9 +45,14 @@ def from_spec(spec: Spec) -> Graph:
 def from_database(db: Database, workflow: WorkflowRow) -> Graph:
     """The graph of a stored workflow, as it is at one moment."""
     with db.read():
-        rows = list(reading.graph_jobs(db, workflow.id))
-        requirements = reading.requirements(db, workflow.id)
-        edges = list(reading.edges(db, workflow.id))
+        return from_database_within(db, workflow)
+
+
+def from_database_within(db: Database, workflow: WorkflowRow) -> Graph:
+    """The same within a transaction of the caller's."""
+    rows = list(reading.graph_jobs(db, workflow.id))
+    requirements = reading.requirements(db, workflow.id)
+    edges = list(reading.edges(db, workflow.id))
     place = {row.id: index for index, row in enumerate(rows)}
     # Per gate, and per job, what comes directly before it.
     before: dict[int, list[int]] = {}

@@ -3,8 +3,8 @@
 import signal
 from typing import NamedTuple
 
+from torc_local.ground.limits import LIMITS_MEMORY, LIMITS_RUNTIME
 from torc_local.spec import settings
-from torc_local.spec.model import LIMITS_MEMORY, LIMITS_RUNTIME
 from torc_local.store import limits, workflows
 from torc_local.store.database import Database
 

@@ -102,7 +102,7 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
     """
     moves: Counter[str] = Counter()
     with db.write("turn"):
-        if not runners.beat(db, me.runner_id, wish.held):
+        if not runners.beat(db, me.runner_id, wish.held, at=at):
             raise Fenced(f"runner {me.runner_id} was declared dead; its jobs were given to others")
         settled = _settle(db, me, wish, moves, at)
         faults.reach("runner.writing")
@@ -120,7 +120,7 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
             # What came back may be claimed at once: our own commit will not tell us that there is something.
             workflows.add_counts(db, me.workflow_id, moves)
             moves.clear()
-        batches, taken = _claim(db, me, wish) if wish.slots else ([], [])
+        batches, taken = _claim(db, me, wish, at) if wish.slots else ([], [])
         claimed = sum(len(batch) for batch, _ in batches)
         if claimed:
             moves.update({JobStatus.READY: -claimed, JobStatus.PENDING: claimed})
@@ -248,19 +248,21 @@ def _note(db: Database, seen: Seen, completed: set[int]) -> None:
     io.note_versions(db, [(got.version, got.job_id, got.user_data_id) for got in seen.got if got.job_id in completed])
 
 
-def _claim(db: Database, me: Me, wish: Wish) -> tuple[list[Batch], list[tuple[str, ...]]]:
+def _claim(db: Database, me: Me, wish: Wish, at: float) -> tuple[list[Batch], list[tuple[str, ...]]]:
     canceled, ready, newest_run, _ = jobs.standing(db, me.workflow_id)
     if canceled or not ready or newest_run != me.run_id:
         return [], []
     per_slot = wish.per_slot(ready)
     if me.by_resources:
-        return _claim_by_resources(db, me, wish, per_slot)
+        return _claim_by_resources(db, me, wish, per_slot, at)
     claims = jobs.claim(db, me.workflow_id, me.runner_id, wish.slots * per_slot)
     # Dealt out like cards, so that with few jobs every slot gets one before any gets two.
     return [(claims[slot :: wish.slots], fit.NOTHING) for slot in range(min(wish.slots, len(claims)))], []
 
 
-def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> tuple[list[Batch], list[tuple[str, ...]]]:
+def _claim_by_resources(
+    db: Database, me: Me, wish: Wish, per_slot: int, at: float
+) -> tuple[list[Batch], list[tuple[str, ...]]]:
     """For each free slot the first shape that fits; its batch runs one by one, so it holds that shape once."""
     free, names = _free(db, me)
     batches: list[Batch] = []
@@ -279,7 +281,7 @@ def _claim_by_resources(db: Database, me: Me, wish: Wish, per_slot: int) -> tupl
                 continue
         shape = jobs.next_shape(db, me.workflow_id, shape)
     if batches:
-        runners.beat(db, me.runner_id, held)
+        runners.beat(db, me.runner_id, held, at=at)
         gpus.take(db, me.node_id, me.runner_id, [name for some in taken for name in some])
     return batches, taken
 

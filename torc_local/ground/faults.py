@@ -21,9 +21,19 @@ POINTS = (
     "coordinator.leased",
     "coordinator.unblocked",
     "coordinator.closed",
+    "actor.claimed",
+    "actor.executed",
+    "actor.recorded",
     "supervisor.begun",
     "supervisor.forked",
     "supervisor.buried",
+    "repair.reindexed",
+    "repair.mending",
+    "repair.mended",
+    "repair.salvaged",
+    "repair.kept",
+    "repair.unlogged",
+    "repair.replaced",
 )
 
 _armed: dict[str, tuple[int, signal.Signals, str]] = {}

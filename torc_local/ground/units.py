@@ -108,6 +108,13 @@ def parse_duration(value: str | float) -> float:
     raise ValueError(f"{value!r} is not a duration: {_EXAMPLES}")
 
 
+def format_iso_duration(seconds: float) -> str:
+    """The same as Torc and ISO 8601 write it: ``PT1H30M``, ``PT0.25S``."""
+    text = format_duration(seconds)
+    days, found, rest = text.rpartition("d")
+    return (f"P{days}D" if found else "P") + (f"T{rest.upper()}" if rest else "")
+
+
 def format_duration(seconds: float) -> str:
     """A number of seconds as ``parse_duration`` reads it back exactly: ``1h30m``, ``0.25s``, ``2d``."""
     if not 0 <= seconds <= _LARGEST:

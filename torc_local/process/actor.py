@@ -27,7 +27,7 @@ from torc_local.engine.close import finished
 from torc_local.engine.fit import NOTHING
 from torc_local.engine.options import settings_of
 from torc_local.engine.turn import Fenced
-from torc_local.ground import clock, private
+from torc_local.ground import clock, faults, private
 from torc_local.process import backlog, machine, orphans, spawn
 from torc_local.process.command import Interpreter
 from torc_local.process.inbox import NOT_FOR_WORKERS, Inbox
@@ -112,6 +112,8 @@ class Actor:
         self._seen = -1  # data_version at the last look
         self._standing = Standing(None, must_wait=True)
         self._beat_at = clock.monotonic()
+        if setup.cell is not None:
+            setup.cell.begin(self._me.runner_id, self._beat_at)
         self._looked = self._beat_at  # last look at the canceled flag
         self._child: int | None = None
         self._stopping = False
@@ -125,6 +127,8 @@ class Actor:
             return self._work()
         finally:
             self._signal(signal.SIGKILL)
+            if self._setup.cell is not None:
+                self._setup.cell.end()
 
     def end_leftovers(self) -> None:
         """End what commands left in other groups and sessions: for when the supervisor, which adopts it, is gone."""
@@ -173,11 +177,14 @@ class Actor:
         claimed = self._told(lambda: acting.claim(self._db, self._me, action, at=clock.now(), log=kept))
         if not claimed or not commands:
             return
+        faults.reach("actor.claimed")
         how = self._run(commands, log, str(self._shown / name))
         if how is None:
             self._told(lambda: acting.give_back(self._db, self._me, action, at=clock.now()))
         else:
+            faults.reach("actor.executed")
             self._told(lambda: acting.end(self._db, self._me, action, how))
+            faults.reach("actor.recorded")
 
     def _requests(self, action: ActionRow) -> list[str]:
         """What asks Slurm for nodes, once for each allocation; nothing where there is no Slurm."""
@@ -209,6 +216,7 @@ class Actor:
             try:
                 return tell()
             except DISK_ERRORS as error:
+                self._db.distrust()
                 now = clock.monotonic()
                 if since is None:
                     since = now
@@ -343,11 +351,13 @@ class Actor:
         self._beat_at = now
         try:
             with self._db.write("beat"):
-                lives = runners.beat(self._db, self._me.runner_id, NOTHING)
+                lives = runners.beat(self._db, self._me.runner_id, NOTHING, at=clock.utc(now))
         except DISK_ERRORS:
             return  # what has to be told is told again and again; this is not
         if not lives:
             raise Fenced(f"runner {self._me.runner_id} was declared dead; its action was given to others")
+        if self._setup.cell is not None:
+            self._setup.cell.heard(now)
 
 
 def _register(db: Database, setup: Setup) -> int:
@@ -363,6 +373,7 @@ def _register(db: Database, setup: Setup) -> int:
             slots=1,
             at=clock.now(),
             acts=True,
+            ends_at=None if setup.time is None else clock.utc(setup.time.end_at),
         )
 
 

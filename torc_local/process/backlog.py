@@ -42,6 +42,12 @@ class Backlog:
         self.marked |= marked
         self.give_back += give_back
 
+    def correct(self, known: set[int], pending: set[int], running: set[int]) -> None:
+        """After failure: which of these are on record as running, and that nobody knows of some that are pending."""
+        told = {result.job_id for result in self.results}
+        self.marked = frozenset(told & running)
+        self.give_back += sorted(pending - known - told - {*self.give_back} - {*self.canceled})
+
     def must_wait(self, now: float) -> bool:
         """Whether it is too soon to try again."""
         return self.since is not None and now < self._retry_at

@@ -60,18 +60,19 @@ class Coordinator:
         self._epoch = 0
         self._said = ""  # last complaint about the disk
         self._cpu_s = 0.0  # of this process, as far as it is in the database
-        unblocking.prepare(db)
 
     def main(self) -> None:
         """Wait for the lease, then work until the run is closed, or until told to stop."""
         while True:
             try:
+                unblocking.prepare(self._db)
                 if self._take_lease():
                     self._work()
             except Deposed:
                 continue
             except DISK_ERRORS as error:
                 # Nothing is held here: what could not be counted off is still in the queue.
+                self._db.distrust()
                 self._complain(error)
                 if self._inbox.wait(RETRY_S) is None:
                     continue

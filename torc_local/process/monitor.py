@@ -6,6 +6,7 @@ file beside it when the workflow asks for a time series. What a SIGKILL leaves: 
 than they were. The supervisor starts another one, which begins anew; the larger figures stay.
 """
 
+import math
 import os
 import signal
 import time
@@ -17,23 +18,38 @@ from torc_local.engine.options import Settings
 from torc_local.ground import clock, private
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import TorcLocalError
+from torc_local.process.gpu_usage import GpuMeter
 from torc_local.process.inbox import NODE_ENDS, NOT_FOR_WORKERS, Inbox
-from torc_local.process.measuring import AGE_S, Meter, Reading
+from torc_local.process.measuring import Meter, Reading
 from torc_local.store import samples, usage
 from torc_local.store.database import DISK_ERRORS, Database
-from torc_local.store.samples import JobSample, NodeSample
+from torc_local.store.samples import GpuSample, JobSample, NodeSample
 from torc_local.store.usage import NodeUsage, Usage
 
-#: Most of one processor that sampling may cost: where jobs have very many processes it samples less often.
-_SHARE = 0.015
+#: Most of one processor that sampling may cost, at intervals and between them: where jobs have very many processes it
+#: samples less often.
+_SHARE = 0.01
+_SHARE_BETWEEN = 0.005
+
+#: How often it looks whether there are young jobs, and how much time on a processor may be saved up for when many begin
+#: at once.
+_GLANCE_S = 0.05
+_SAVED_S = 0.05
+
+#: How often figures of jobs that have ended go to the database, at most.
+_ENDED_S = 1.0
 
 #: How often figures of jobs that still run go to the database: so much may the death of this machine cost.
 _NOTE_S = 60.0
 
+#: So long a run has lasted before anything is measured.
+_PATIENCE_S = 0.2
+
 #: Samples that are kept in memory, at most.
 _MOST_SAMPLES = 20_000
 
-_TIME_SERIES = "time_series"
+#: Keep all samples (``resource_monitor: granularity``).
+TIME_SERIES = "time_series"
 
 
 class Plan(NamedTuple):
@@ -53,8 +69,8 @@ class Plan(NamedTuple):
 
     @property
     def patience_s(self) -> float:
-        """For how long a run has nothing to sample."""
-        return min(self.interval_s, AGE_S)
+        """For how long a run has nothing that is worth another process."""
+        return _PATIENCE_S
 
     @property
     def file(self) -> Path:
@@ -74,50 +90,76 @@ class Monitor:
         self._meter = Meter(supervisor, plan.token, plan.workflow_id, plan.interval_s)
         settings = plan.settings
         self._node = _Node(settings) if settings.monitor_node is not None else None
+        self._glances = _Glances()
+        if settings.monitor_jobs is None:
+            self._glances.stop()
         self._waiting: dict[tuple[int, int], Usage] = {}  # to be written, by job and attempt
-        self._noted = self._flushed = clock.monotonic()
+        self._wrote = self._noted = self._flushed = clock.monotonic()
         self._names: dict[int, str] = {}
         self._samples: list[JobSample] = []
         self._node_samples: list[NodeSample] = []
+        self._gpus = GpuMeter.open()
+        self._gpu_samples: list[GpuSample] = []
         self._has_file = True  # until it turns out that it cannot be written
 
     def main(self) -> None:
         """Sample until told to stop."""
-        due = clock.monotonic()
+        look_at = clock.monotonic()
         while True:
-            told = self._inbox.wait_until(due)
+            told = self._inbox.wait_until(min(look_at, self._glances.due))
             now, spent = clock.monotonic(), time.process_time()
-            self._look()
-            due = now + max(self._plan.interval_s, (time.process_time() - spent) / _SHARE)
+            is_look = told is not None or now >= look_at
+            if is_look:
+                self._look()
+            else:
+                self._glance()
             self._write(all_of_it=told is not None)
+            spent = time.process_time() - spent
+            if is_look:
+                look_at = now + max(self._plan.interval_s, spent / _SHARE)
+            else:
+                self._glances.took(spent, now)
             if told is not None:
                 return
 
     def _look(self) -> None:
         settings, at = self._plan.settings, int(clock.now())
         readings: list[Reading] = []
+        gpus, on_gpus = self._gpus.look() if self._gpus is not None else ([], {})
         if settings.monitor_jobs is not None:
-            readings = self._meter.look()
-        if settings.monitor_jobs == _TIME_SERIES:
-            for one in readings:
-                self._names[one.job_id] = one.name
-                self._samples.append(
-                    JobSample(
-                        one.job_id,
-                        at,
-                        round(one.cpu_percent, 1),
-                        one.memory_bytes,
-                        one.num_processes,
-                        one.attempt_id,
-                        one.cpu_s,
-                        one.read_bytes,
-                        one.written_bytes,
-                    )
-                )
+            readings = self._meter.look(on_gpus)
+            self._keep(readings, at)
         if self._node is not None:
             cpu, memory = self._node.look()
-            if settings.monitor_node == _TIME_SERIES:
+            if settings.monitor_node == TIME_SERIES:
                 self._node_samples.append(NodeSample(at, cpu, memory, len(readings)))
+                self._gpu_samples += [GpuSample(at, *one) for one in gpus]
+
+    def _glance(self) -> None:
+        try:
+            self._keep(self._meter.glance(), int(clock.now()))
+        except OSError:
+            self._glances.stop()  # jobs are looked at once in an interval, then
+
+    def _keep(self, readings: list[Reading], at: int) -> None:
+        if self._plan.settings.monitor_jobs != TIME_SERIES:
+            return
+        for one in readings:
+            self._names[one.job_id] = one.name
+            self._samples.append(
+                JobSample(
+                    one.job_id,
+                    at,
+                    round(one.cpu_percent, 1),
+                    one.memory_bytes,
+                    one.num_processes,
+                    one.attempt_id,
+                    one.cpu_s,
+                    one.read_bytes,
+                    one.written_bytes,
+                    one.gpu_memory_bytes,
+                )
+            )
 
     def _write(self, *, all_of_it: bool) -> None:
         now = clock.monotonic()
@@ -127,11 +169,12 @@ class Monitor:
             tallies += self._meter.tallies()
         for tally in tallies:
             self._waiting[tally.job_id, tally.attempt_id] = tally.usage(self._plan.run_id)
-        if self._waiting or (noting and self._node is not None):
+        if noting or (self._waiting and now - self._wrote >= _ENDED_S):
+            self._wrote = now
             try:
                 self._note(with_node=noting)
             except DISK_ERRORS:
-                pass  # full: said by those who need it more; later
+                self._db.distrust()  # said by those who need it more; later
             else:
                 self._waiting.clear()
                 self._noted = now if noting else self._noted
@@ -145,10 +188,13 @@ class Monitor:
 
     def _note(self, *, with_node: bool) -> None:
         plan = self._plan
+        node = self._node if with_node and self._node is not None and self._node.samples else None
+        if not self._waiting and node is None:
+            return
         with self._db.write("usage"):
             usage.keep(self._db, list(self._waiting.values()))
-            if with_node and self._node is not None and self._node.samples:
-                usage.keep_node(self._db, self._node.usage(plan.workflow_id, plan.run_id, plan.node_id))
+            if node is not None:
+                usage.keep_node(self._db, node.usage(plan.workflow_id, plan.run_id, plan.node_id))
 
     def _flush(self) -> None:
         if self._has_file and (self._samples or self._node_samples):
@@ -156,12 +202,32 @@ class Monitor:
             try:
                 private.make_own_directory(path.parent)
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-                samples.append(path, list(self._names.items()), self._samples, self._node_samples)
+                samples.append(path, list(self._names.items()), self._samples, self._node_samples, self._gpu_samples)
             except (OSError, TorcLocalError) as error:
                 self._has_file = False
                 self._say(f"the time series ends here: {error}")
-        self._samples, self._node_samples = [], []
+        self._samples, self._node_samples, self._gpu_samples = [], [], []
         self._names.clear()
+
+
+class _Glances:
+    """When to look for young jobs next. Time on a processor that was not needed is saved up, to some extent."""
+
+    def __init__(self) -> None:
+        self.due = self._last = clock.monotonic()
+        self._saved_s = _SAVED_S
+        self._never = False
+
+    def took(self, spent_s: float, at: float) -> None:
+        """The one that was due cost so much."""
+        self._saved_s = min(self._saved_s + (at - self._last) * _SHARE_BETWEEN, _SAVED_S) - spent_s
+        self._last = at
+        if not self._never:
+            self.due = at + max(_GLANCE_S, -self._saved_s / _SHARE_BETWEEN)
+
+    def stop(self) -> None:
+        """There will be no other."""
+        self._never, self.due = True, math.inf
 
 
 class _Node:

@@ -20,16 +20,17 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import signal
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_local.ground import private
+from torc_local.ground import private, remembered
 from torc_local.ground.errors import StateError
 from torc_local.process import kernel, machine
 from torc_local.store import mounts
@@ -46,6 +47,8 @@ _BEAT_S = 0.5
 _IDLE_S = 0.1
 _BUSY_S = 0.002
 _BUSY_FOR_S = 5.0
+_AGAIN_S = 1.0
+_NAMED_S = 0.5
 
 _BYTE = 1 << 30  # of the lock; beyond anything that is written
 _QUEUE = _BYTE + 1  # of the lock of who asks, so that only one does
@@ -75,26 +78,63 @@ def key(identity: str, pid: int) -> str:
 
 
 def answer(place: Path, name: str, host: str, ready: int) -> None:
-    """Be a node's answering process, until it is ended; ``ready`` is written to when it can be asked."""
-    node, turns = place / f"{name}.node", place / f"{name}.turns"
-    fd = os.open(node, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    of_turns = os.open(turns, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    _lock(fd, _BYTE)
-    os.pwrite(fd, host.encode()[:_NAME_BYTES], _NAME_AT)
-    os.pwrite(of_turns, bytes(_NAME_AT + _NAME_BYTES), 0)
-    os.fsync(of_turns)
-    beat, beaten, asked = 0, 0.0, -_BUSY_FOR_S
-    os.write(ready, b".")
-    os.close(ready)
+    """Be a node's answering process, until it is ended; ``ready`` is written to when it can be asked.
+
+    When the file server was out of reach, it took our lock for that of a dead one, and another node may have taken our
+    file for its: both are made again. Raises OSError when they cannot be made the first time.
+    """
+    told = False
+
+    def tell() -> None:
+        nonlocal told
+        if not told:
+            os.write(ready, b".")
+            os.close(ready)
+            told = True
+
     while True:
-        now = time.monotonic()
-        if now - beaten >= _BEAT_S:
-            beat, beaten = beat + 1, now
-            os.pwrite(fd, _NUMBER.pack(beat), 0)
-            os.fsync(fd)
-        if _reply(place, of_turns):
-            asked = now
-        time.sleep(_BUSY_S if now - asked < _BUSY_FOR_S else _IDLE_S)
+        try:
+            _attend(place, name, host, tell)
+        except OSError:
+            if not told:
+                raise
+        time.sleep(_AGAIN_S)
+
+
+def _attend(place: Path, name: str, host: str, tell: Callable[[], None]) -> None:
+    """Answer until our file is not ours any more."""
+    place.mkdir(mode=0o700, exist_ok=True)
+    node, turns = place / f"{name}.node", place / f"{name}.turns"
+    with ExitStack() as opened:
+        fd, of_turns = (opened.enter_context(_file(path)) for path in (node, turns))
+        _lock(fd, _BYTE)
+        os.pwrite(fd, host.encode()[:_NAME_BYTES], _NAME_AT)
+        os.pwrite(of_turns, bytes(_NAME_AT + _NAME_BYTES), 0)
+        os.fsync(of_turns)
+        beat, beaten, asked = 0, 0.0, -_BUSY_FOR_S
+        tell()
+        while True:
+            now = time.monotonic()
+            if now - beaten >= _BEAT_S:
+                beat, beaten = beat + 1, now
+                _lock(fd, _BYTE)  # held already, unless the file server has dropped it meanwhile
+                os.pwrite(fd, _NUMBER.pack(beat), 0)
+                os.fsync(fd)
+                if node.stat().st_ino != os.fstat(fd).st_ino:
+                    return
+            if _reply(place, of_turns):
+                asked = now
+            time.sleep(_BUSY_S if now - asked < _BUSY_FOR_S else _IDLE_S)
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        yield fd
+    finally:
+        with suppress(OSError):  # of a file server that is out of reach: it is closed all the same
+            os.close(fd)
 
 
 def _reply(place: Path, fd: int) -> bool:
@@ -121,18 +161,35 @@ def _reply(place: Path, fd: int) -> bool:
 
 def others(place: Path, identity: str) -> list[Neighbour]:
     """Nodes on other machines that have files here, alive or not."""
-    # A directory that this machine has listed before may be remembered as it was; a change of its own ends that.
-    fresh = place / f".{os.getpid()}"
+    ours = key(identity, 0).rpartition("-")[0]
+    return [Neighbour(place / name, _host(place / name)) for name in names(place, ".node") if not name.startswith(ours)]
+
+
+def names(place: Path, suffix: str) -> list[str]:
+    """The files that are there now, sorted.
+
+    A directory that this machine has listed before, and names that it has missed there, may be remembered as they were
+    (NFS); a change of its own ends that. So ask for names here, and not whether a file exists.
+    """
+    fresh = place / f".{secrets.token_hex(8)}"
     with suppress(OSError):
         fresh.touch(mode=0o600)
         fresh.unlink()
-    ours = key(identity, 0).rpartition("-")[0]
-    found = []
-    for file in sorted(place.glob("*.node")):
-        if not file.name.startswith(ours):
-            with suppress(OSError):
-                found.append(Neighbour(file, file.read_bytes()[_NAME_AT:].rstrip(b"\0").decode(errors="replace")))
-    return found
+    with suppress(OSError):
+        return sorted(name for name in os.listdir(place) if name.endswith(suffix))  # noqa: PTH208 - names are wanted
+    return []
+
+
+def _host(file: Path) -> str:
+    """The name of the host that made this file, which is empty for a moment."""
+    until = time.monotonic() + _NAMED_S
+    while True:
+        with suppress(OSError):
+            if (name := file.read_bytes()[_NAME_AT:].rstrip(b"\0")) or time.monotonic() > until:
+                return name.decode(errors="replace") or "another machine"
+        if time.monotonic() > until:
+            return "another machine"
+        time.sleep(_BEAT_S / 10)
 
 
 def ask(neighbour: Neighbour, ours: str) -> str | None:
@@ -151,7 +208,9 @@ def ask(neighbour: Neighbour, ours: str) -> str | None:
             for file in (neighbour.file, neighbour.file.with_suffix(".turns")):
                 file.unlink(missing_ok=True)
             return None
-        return f"what {neighbour.host} has locked can be locked here, too: locks are known to each machine alone"
+        # Back from being cut off, it takes its lock again with its next beat.
+        if _can_lock(neighbour.file):
+            return f"what {neighbour.host} has locked can be locked here, too: locks are known to each machine alone"
     try:
         fd = os.open(neighbour.file.with_suffix(".turns"), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -244,36 +303,44 @@ class Presence:
     """This node among those of a shared database, from before it opens that until it leaves."""
 
     def __init__(self, database: Path, identity: str, host: str) -> None:
-        self._place = directory(database)
+        self.place = directory(database)
         self._identity = identity
-        self._name = key(identity, os.getpid())
-        self._place.mkdir(mode=0o700, exist_ok=True)
+        self.name = key(identity, os.getpid())
+        self.place.mkdir(mode=0o700, exist_ok=True)
         self._tidy_up()
         ready, told = os.pipe()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(ready)
-            _as_child(parent, lambda: answer(self._place, self._name, host, told))
+            _as_child(parent, lambda: answer(self.place, self.name, host, told))
         os.close(told)
         up = os.read(ready, 1)
         os.close(ready)
         if not up:
             self.leave()
-            raise StateError(f"this node cannot lock a file beside the database: {self._place}", hint=_CURE)
+            raise StateError(f"this node cannot lock a file beside the database: {self.place}", hint=CURE)
+
+    def others(self) -> list[Neighbour]:
+        """The nodes on other machines that have files here, alive or not."""
+        return others(self.place, self._identity)
 
     def meet(self, kind: str) -> None:
         """Ask the nodes that are there. Raises StateError, having left, when one of them and this one do not agree.
 
         ``kind`` names the file system.
         """
-        # All at once: of those that are gone, each takes its time.
-        asked = [self._begin_to_ask(neighbour) for neighbour in others(self._place, self._identity)]
-        until = time.monotonic() + LIMIT_S
-        wrong = [answer for one in asked if (answer := _end_of(one, until)) is not None]
+        wrong = [answer for _, answer in self.ask() if answer is not None]
         if wrong:
             self.leave()
-            raise StateError(f"the database cannot be used by several machines on this {kind}: {wrong[0]}", hint=_CURE)
+            raise StateError(f"the database cannot be used by several machines on this {kind}: {wrong[0]}", hint=CURE)
+
+    def ask(self) -> list[tuple[str, str | None]]:
+        """Ask the nodes that are there: the host of each, and what is wrong between it and this one."""
+        # All at once: of those that are gone, each takes its time.
+        asked = [(neighbour.host, self._begin_to_ask(neighbour)) for neighbour in self.others()]
+        until = time.monotonic() + LIMIT_S
+        return [(host, _end_of(one, until)) for host, one in asked]
 
     def _begin_to_ask(self, neighbour: Neighbour) -> tuple[int, int]:
         """A child that asks, and where it will tell what is wrong."""
@@ -281,14 +348,14 @@ class Presence:
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
             os.close(heard)
-            _as_child(parent, lambda: os.write(told, (ask(neighbour, f"{self._name}.node") or "").encode()))
+            _as_child(parent, lambda: os.write(told, (ask(neighbour, f"{self.name}.node") or "").encode()))
         os.close(told)
         return pid, heard
 
     def _tidy_up(self) -> None:
         """Take away what supervisors of this machine left that were killed."""
         ours = key(self._identity, 0).rpartition("-")[0]
-        for file in self._place.glob(f"{ours}-*"):
+        for file in self.place.glob(f"{ours}-*"):
             pid = file.stem.rpartition("-")[2]
             if not (pid.isdigit() and Path(f"/proc/{pid}").exists()):
                 file.unlink(missing_ok=True)
@@ -301,9 +368,9 @@ class Presence:
             os.waitpid(self.pid, 0)
         for suffix in (".node", ".turns"):
             with suppress(OSError):
-                (self._place / f"{self._name}{suffix}").unlink()
+                (self.place / f"{self.name}{suffix}").unlink()
         with suppress(OSError):
-            self._place.rmdir()  # when nobody else is there
+            self.place.rmdir()  # when nobody else is there
 
 
 def _end_of(asked: tuple[int, int], until: float) -> str | None:
@@ -338,7 +405,32 @@ def present(database: Path) -> Iterator[int | None]:
         here.leave()
 
 
-_CURE = (
+def consult(database: Path) -> None:
+    """Ask the nodes that work on a database, for who is about to write to it once from this machine.
+
+    Raises StateError when one of them and this machine do not agree. Where nobody works, nobody is asked: a file that
+    is opened anew is seen as it was left, also over NFS (close-to-open) and on mounts that keep old pages. Nor is
+    anybody where a node of this machine is at work: it has asked.
+    """
+    place, identity = directory(database), machine.boot_id()
+    remembered.look_again(place.parent)
+    if mounts.use_of(database) is mounts.Use.LOCAL or not place.is_dir():
+        return
+    if _works_here(place, identity) or not others(place, identity):
+        return
+    here = Presence(database, identity, socket.gethostname())
+    here.meet(mounts.mount_of(database).kind)
+    here.leave()
+
+
+def _works_here(place: Path, identity: str) -> bool:
+    ours = key(identity, 0).rpartition("-")[0]
+    pids = (file.stem.rpartition("-")[2] for file in place.glob(f"{ours}-*.node"))
+    return any(pid.isdigit() and Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+#: What to do where machines do not agree.
+CURE = (
     "docs/shared-file-systems.md says what to mount how; to use it from one machine alone: torc-local --local; nothing "
     "was touched"
 )

@@ -49,6 +49,7 @@ class Options(NamedTuple):
     limit_memory: bool = True  # end jobs that use more memory than they ask for
     monitor: bool = True  # measure jobs and node, as the workflow says
     sample_interval_s: float | None = None  # how often; None: as the workflow says
+    time_series: bool = False  # keep all samples, of jobs and node, whatever the workflow says
     limit_runtime: bool = True  # end jobs that run for longer than they ask for
 
 

@@ -1,12 +1,13 @@
-"""When this machine has no room for another process, file or byte now, and may soon have it."""
+"""When this machine has no room for another process, file or byte now, or no way to a file server, and may soon."""
 
 import errno
 
 from torc_local.ground.errors import StateError
 
-#: Limits and full disks: they pass.
+#: Limits, full disks and cut networks: they pass.
 NO_ROOM = frozenset({
     errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT,
+    errno.ENOTCONN, errno.ETIMEDOUT, errno.ESTALE,
 })  # fmt: skip
 
 

@@ -38,12 +38,13 @@ from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
 from torc_local.ground.io import CANCEL, RECOVERY
 from torc_local.ground.states import FINISHED, JobStatus, unfinished_jobs
-from torc_local.process import backlog, orphans, peers, segments, spawn
+from torc_local.process import backlog, declared, orphans, peers, segments, spawn
 from torc_local.process.backlog import Backlog
 from torc_local.process.enforcing import Breach, Enforcer
 from torc_local.process.error_file import ErrorFiles
 from torc_local.process.gpus import Devices
 from torc_local.process.inbox import NODE_ENDS, NOT_FOR_WORKERS, Inbox
+from torc_local.process.isolation import Cell
 from torc_local.process.machine import start_of
 from torc_local.process.metrics import RunnerMetrics
 from torc_local.process.pause import Pause
@@ -92,6 +93,7 @@ class Setup(NamedTuple):
     most_at_once: int | None  # jobs that a slot may claim; None: as many as it learns
     rules: Rules  # for jobs that use more than they ask for
     time: TimeLimit | None  # when this run must be over
+    cell: Cell | None = None  # where it notes that it was heard; None: no other machine can take its work
 
 
 class Runner:
@@ -120,9 +122,12 @@ class Runner:
         self._turned = clock.monotonic()  # last transaction
         self._looked = self._turned  # last look at the canceled flag
         self._cancels = 0  # how often jobs had been canceled that runners held, when we looked last
+        self._unassigned = False  # jobs are claimed, on record, and not on a slot yet
         self._stopping = False
         self._end_at: float | None = None  # when running jobs are asked to end
         self._insist_at: float | None = None  # when they are not asked any more
+        if setup.cell is not None:
+            setup.cell.begin(self._me.runner_id, self._turned)
 
     def main(self) -> str:
         """Work until nothing is left, or until told to stop; the reason for the runner's row."""
@@ -131,19 +136,41 @@ class Runner:
         finally:
             # Normally nobody is left. After an error, or when others have our work, our children must not go on.
             self._slots.signal(signal.SIGKILL)
+            if self._setup.cell is not None:
+                self._setup.cell.end()
 
     def _work(self) -> str:
         while True:
-            if not self._stopping and self._slots.free() and self._take_work():
-                continue
-            if not self._slots.busy:
-                if self._stopping and not self._backlog.must_wait(clock.monotonic()):
-                    self._turn(claim=False, give_back_all=True)
-                    if self._backlog.since is None:
-                        return "stopped"
-                elif self._backlog.since is None and self._nothing_left():
-                    return "finished"
-            self._wait()
+            try:
+                if (reason := self._step()) is not None:
+                    return reason
+            except DISK_ERRORS as error:
+                # A look that failed; the file system of a network comes back. With jobs in no slot we must end.
+                if not self._db.is_shared or self._unassigned:
+                    raise
+                self._failed(error)
+
+    def _step(self) -> str | None:
+        """Take work, or wait once; the reason when nothing is left to do."""
+        if not self._stopping and self._slots.free() and self._take_work():
+            return None
+        if not self._slots.busy:
+            if self._stopping and not self._backlog.must_wait(clock.monotonic()):
+                self._turn(claim=False, give_back_all=True)
+                if self._backlog.since is None:
+                    return "stopped"
+            elif self._backlog.since is None and self._nothing_left():
+                return "finished"
+        self._wait()
+        return None
+
+    def _failed(self, error: Exception) -> None:
+        """Hold what there is to tell. Raises ``error`` when patience is over."""
+        self._db.distrust()
+        self._seen_version = self._counted_version = -1
+        patience_s = max(backlog.PATIENCE_S, self._lease_s) if self._db.is_shared else backlog.PATIENCE_S
+        patience_s = INSIST_S if self._stopping else patience_s
+        self._backlog.failed(error, busy=self._slots.busy, patience_s=patience_s)
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
@@ -302,11 +329,17 @@ class Runner:
             *self._slots.take_results(self._policy.saw_job),
             self._slots.take_unstarted(horizon_s, everything=give_back_all),
         )
+        if self._backlog.since is not None:
+            try:
+                self._learn_what_came_of_it()
+            except DISK_ERRORS as error:
+                self._failed(error)
+                return False
         idle_gpus = self._slots.idle_gpus() if self._me.gpus else ()
         marks = self._slots.mark_long(horizon_s)
         noting = self._metrics.due(now)
         if noting:
-            self._policy.slots_alive = runners.slots_alive(self._db, self._me.workflow_id)
+            self._policy.slots_alive, self._policy.runners_alive = runners.crew(self._db, self._me.workflow_id)
         wish = Wish(
             results=self._backlog.results,
             marked=self._backlog.marked,
@@ -324,12 +357,14 @@ class Runner:
             done = turn(self._db, self._me, wish, at=clock.utc(now))
         except DISK_ERRORS as error:
             self._slots.unmark(marks)
-            patience_s = INSIST_S if self._stopping else backlog.PATIENCE_S
-            self._backlog.failed(error, busy=self._slots.busy, patience_s=patience_s)
+            self._failed(error)
             return False
         if idle_gpus:
             self._slots.gave_back(idle_gpus)
         self._turned = clock.monotonic()
+        if self._setup.cell is not None:
+            self._setup.cell.heard(now)
+        self._unassigned = bool(done.batches)
         self._slots.claims_hold_until = self._turned + self._lease_s / 2
         waited_s = self._backlog.told()
         if wish.seen is not None:
@@ -337,7 +372,9 @@ class Runner:
         if waited_s is not None:
             self._recovered(waited_s)
         self._counted_version = -1  # our own commits do not change what we see as data_version
-        self._policy.saw_transaction(self._db.stats.last_held_s)
+        self._policy.saw_transaction(
+            self._db.stats.last_held_s, done.settled + sum(len(batch) for batch, _ in done.batches)
+        )
         self._metrics.turned(settled=done.settled, claimed=len(done.batches))
         if done.settled:
             faults.reach("runner.settled")
@@ -350,8 +387,19 @@ class Runner:
                 self._slots.assign(slot, batch, needed, some)
             else:
                 slot.gpus = some  # all of it was canceled: given back with the next transaction
+        self._unassigned = False
         self._pause.reset()
         return True
+
+    def _learn_what_came_of_it(self) -> None:
+        """Of a transaction that failed: its COMMIT may have taken effect all the same, and only then met an error.
+
+        What it claimed is in no slot and is given back; what it marked as running is so.
+        """
+        held = jobs.held_by(self._db, self._me.runner_id)
+        running = {job_id for job_id, status in held.items() if status == JobStatus.RUNNING}
+        self._slots.are_marked(running)
+        self._backlog.correct(self._slots.known(), set(held) - running, running)
 
     def _look_up(self, batches: list[Batch]) -> list[Batch]:
         """The batches with commands filled in; what their jobs need is known to the slots."""
@@ -369,13 +417,18 @@ class Runner:
         self._slots.recoveries = {claim.id: self._judge.recovery(self._db, claim) for claim in scripts}
         found = needs.look_up(self._db, self._me.workflow_id, [claim for claim in asked if not claim.io & RECOVERY])
         self._slots.needs.update(found)
+        if self._db.is_shared:
+            declared.ask_for_inputs(found.values())
         return [([found[c.id].claim if c.id in found else c for c in batch], held) for batch, held in batches]
 
     def _recovered(self, waited_s: float) -> None:
         self._seen_version = -1  # we have not looked at what there is for a while
-        with self._db.write("event"):
-            message = f"runner {self._me.runner_id} can record again, after {waited_s:.0f} s; nothing was lost"
-            events.record(self._db, self._me.workflow_id, at=clock.now(), kind="disk_recovered", message=message)
+        message = f"runner {self._me.runner_id} can record again, after {waited_s:.0f} s; nothing was lost"
+        try:
+            with self._db.write("event"):
+                events.record(self._db, self._me.workflow_id, at=clock.now(), kind="disk_recovered", message=message)
+        except DISK_ERRORS:
+            self._db.distrust()  # the next transaction says so
 
     def _nothing_left(self) -> bool:
         """Whether no job of the workflow can still come to this runner."""
@@ -453,6 +506,7 @@ def _register(db: Database, setup: Setup) -> Me:
             pid_start=start_of(pid) or 0,
             slots=setup.slots,
             at=clock.now(),
+            ends_at=None if setup.time is None else clock.utc(setup.time.end_at),
         )
     faults.reach("runner.registered")
     return me_of(setup, runner_id)

@@ -12,6 +12,7 @@ import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from resource import struct_rusage
 from typing import NamedTuple
 
@@ -285,11 +286,15 @@ class Slots:
         """Note how a child has ended, and make its slot ready for the next one."""
         files = slot.files
         assert files is not None  # noqa: S101 - a child always writes somewhere
-        slot.ends = ends = files.ends()
+        try:
+            slot.ends = ends = files.ends()
+        except OSError:  # the file server is out of reach: what it wrote there is not known
+            ends = slot.ends = slot.starts
+            self._close_files(slot)
         slot.task = None
         ended = _Ended(slot, task, status, usage, now, self.ending or slot.asked)
         self._ended.append(ended)
-        if task.stdio.delete_on_success and status == 0 and not task.is_recovery:
+        if task.stdio.delete_on_success and status == 0 and not task.is_recovery and slot.files is not None:
             ends = self._delete_output(slot, ended)
         try:
             os.killpg(slot.pid, 0)
@@ -360,7 +365,8 @@ class Slots:
 
     def _close_files(self, slot: Slot) -> None:
         if slot.files is not None:
-            slot.files.close()
+            with suppress(OSError):  # a file server that is out of reach; they are closed all the same
+                slot.files.close()
             slot.files = None
 
     def take_results(self, saw: Callable[[float], None]) -> tuple[list[Result], frozenset[int]]:
@@ -376,27 +382,10 @@ class Slots:
         workflow_run, runner_id = self._me.run_id, self._me.runner_id
         for one in self._ended:
             claim = one.task.claim
-            return_code = os.waitstatus_to_exitcode(one.status)
-            status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, one.ending)
-            if claim.io:
-                if return_code == 0 and one.breach is None:
-                    reason = one.why if one.looked else self._look(claim)
-                    if reason is not None:
-                        # Who was asked to end may well end with 0 before everything is there.
-                        return_code = 1
-                        status, said = _verdict(return_code, one.ending)
-                        reason = reason if status == "failed" else said
-                else:
-                    self.needs.pop(claim.id, None)
-            if one.breach is not None:
-                status, return_code, reason = one.breach.status, one.breach.return_code, one.breach.reason
-            elif return_code in _KILLED and one.ending is None and self._suspicion is not None:
-                peak = one.usage.ru_maxrss * 1024
-                reason = f"{reason}{self._suspicion(claim.resource_requirements_id, peak)}"
-            if claim.io and one.task.is_recovery:
-                status, reason = _recovered(return_code, one.ending, one.breach, reason)
-            if status in _FAILED and (said := error_file.take(one.task.error_file)) is not None:
-                reason = f"{reason}: {said}"
+            if one.status == 0 and not claim.io and one.breach is None:  # by far the most
+                status, return_code, reason = "completed", 0, None
+            else:
+                status, return_code, reason = self._outcome(one)
             usage, (stdout, stderr), (stdout_end, stderr_end) = one.usage, one.starts, one.ends
             peak = usage.ru_maxrss  # KiB (Linux)
             results.append(
@@ -428,6 +417,32 @@ class Slots:
         self._ended = []
         return results, frozenset(marked)
 
+    def _outcome(self, one: _Ended) -> tuple[str, int, str | None]:
+        """Status, return code and reason of an attempt that is not just completed."""
+        claim = one.task.claim
+        return_code = os.waitstatus_to_exitcode(one.status)
+        status, reason = ("completed", None) if return_code == 0 else _verdict(return_code, one.ending)
+        if claim.io:
+            if return_code == 0 and one.breach is None:
+                reason = one.why if one.looked else self._look(claim)
+                if reason is not None:
+                    # Who was asked to end may well end with 0 before everything is there.
+                    return_code = 1
+                    status, said = _verdict(return_code, one.ending)
+                    reason = reason if status == "failed" else said
+            else:
+                self.needs.pop(claim.id, None)
+        if one.breach is not None:
+            status, return_code, reason = one.breach.status, one.breach.return_code, one.breach.reason
+        elif return_code in _KILLED and one.ending is None and self._suspicion is not None:
+            peak = one.usage.ru_maxrss * 1024
+            reason = f"{reason}{self._suspicion(claim.resource_requirements_id, peak)}"
+        if claim.io and one.task.is_recovery:
+            status, reason = _recovered(return_code, one.ending, one.breach, reason)
+        if status in _FAILED and (said := error_file.take(one.task.error_file)) is not None:
+            reason = f"{reason}: {said}"
+        return status, return_code, reason
+
     def mark_long(self, horizon_s: float) -> list[Mark]:
         """Mark children that have run for longer than a batch, to be recorded as running."""
         now = clock.monotonic()
@@ -446,6 +461,17 @@ class Slots:
         for slot in self._slots:
             if slot.task is not None and slot.task.claim.id in jobs:
                 slot.marked = False
+
+    def known(self) -> set[int]:
+        """The jobs that run here or wait to."""
+        running = {slot.task.claim.id for slot in self._slots if slot.task is not None}
+        return running | {task.claim.id for slot in self._slots for task in slot.queue}
+
+    def are_marked(self, job_ids: Collection[int]) -> None:
+        """Note that these are on record as running."""
+        for slot in self._slots:
+            if slot.task is not None and slot.task.claim.id in job_ids:
+                slot.marked = True
 
     def take_unstarted(self, horizon_s: float, *, everything: bool) -> list[int]:
         """Take jobs off slots whose batch lasts too long (or off all), to be given back; their ids."""

@@ -54,16 +54,12 @@ class Task(NamedTuple):
     environment: dict[bytes, bytes]  # what differs from job to job
     script: Path | None  # the file that holds its command, to be removed after it
     stdio: Stdio  # what becomes of its output
+    is_peculiar: bool  # whether its environment has variables that others do not have
 
     @property
     def is_recovery(self) -> bool:
         """Whether it is a recovery script and not the job's command."""
         return bool(self.claim.io & RECOVERY)
-
-    @property
-    def is_peculiar(self) -> bool:
-        """Whether its environment has variables that others do not have."""
-        return bool(self.options.env) or self.is_recovery
 
     @property
     def error_file(self) -> bytes:
@@ -153,11 +149,14 @@ class Spawner:
         if recovery is not None:
             command, only_bash = recovery.script, True
             environment[b"TORC_RETURN_CODE"] = b"%d" % recovery.return_code
+        is_peculiar = recovery is not None or bool(options.env)
         if len(command) > LONGEST_ARGUMENT // 4 and len(command.encode()) > LONGEST_ARGUMENT:
             script = self._write_script(claim, command)
-            return Task(claim, options, command, self._interpreter.script(script), environment, script, stdio)
+            return Task(
+                claim, options, command, self._interpreter.script(script), environment, script, stdio, is_peculiar
+            )
         argv = self._interpreter.argv(command, only_bash=only_bash)
-        return Task(claim, options, command, argv, environment, None, stdio)
+        return Task(claim, options, command, argv, environment, None, stdio, is_peculiar)
 
     def spawn(self, task: Task, files: Segment) -> int:
         """Start a job in its own process group, output appended to ``files``; its pid.

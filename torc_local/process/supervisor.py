@@ -17,7 +17,8 @@ import gc
 import multiprocessing
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -26,13 +27,14 @@ from torc_local.engine.begin import How, begin
 from torc_local.engine.options import settings_of
 from torc_local.ground import clock, faults
 from torc_local.ground.durability import Durability
-from torc_local.ground.errors import ExitCode
+from torc_local.ground.errors import ExitCode, StateError
 from torc_local.ground.states import all_succeeded, finished_jobs, unfinished_jobs
 from torc_local.ground.units import format_duration
 from torc_local.process import (
     actor,
     gpus,
     inputs,
+    isolation,
     kernel,
     machine,
     monitor,
@@ -55,7 +57,7 @@ from torc_local.process.recovery import recover_dead
 from torc_local.process.runner import Setup
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
 from torc_local.process.workers import run_actor, run_coordinator, run_monitor, run_runner
-from torc_local.store import actions, events, opening, workflows
+from torc_local.store import actions, events, examining, opening, unblocking, workflows
 from torc_local.store.database import DISK_ERRORS, Database
 
 #: Longest time between two looks at the counts, and so between two repaints.
@@ -67,9 +69,15 @@ SYNC_S = 1.0
 #: Processes that died this often (times runners) while nothing got done are not started again.
 _MOST_DEATHS = 5
 
+#: At so many looks in a row no job can start, a row of peers.WATCH_S, before the database is looked over.
+_LONG_STANDSTILL = 2
+
 #: So often a monitor is started, and so long it may take to write what it saw.
 _MOST_MONITORS = 3
 _LAST_WORDS_S = 5.0
+
+#: So long a file system that several machines use may be out of reach before this node gives up.
+OUTAGE_S = 600.0
 
 
 def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> ExitCode:
@@ -115,12 +123,18 @@ def run(db_path: Path, workflow_id: int, options: Options, watcher: Watcher) -> 
         _name_too_large(db, workflow_id, setups[0])
         stages = actor.stages(actions.triggers(db, workflow_id))
         measured = _measured(db, setups[0], options)
+        if db.is_shared:
+            setups = [
+                setup._replace(cell=cell) for setup, cell in zip(setups, isolation.cells(len(setups)), strict=True)
+            ]
     return _Supervisor(db_path, setups, options, watcher, inbox, info, last_event, stages, measured).main()
 
 
 def _measured(db: Database, setup: Setup, options: Options) -> monitor.Plan | None:
     """What the monitor of this node is to do; None when nothing is to be measured."""
     settings = settings_of(db, setup.workflow_id)
+    if options.time_series:
+        settings = settings._replace(monitor_jobs=monitor.TIME_SERIES, monitor_node=monitor.TIME_SERIES)
     nothing = settings.monitor_jobs is None and settings.monitor_node is None
     if nothing or not options.monitor or options.queue_only:
         return None
@@ -180,6 +194,11 @@ class _Supervisor:
         self._guardian = Guardian(info.workflow_id, info.run_id, setups[0].node_id)
         self._runners: dict[ForkProcess, Setup] = {}
         self._stages = stages  # of actions, those that have any
+        self._again: list[Setup] = []  # of runners that died and get a successor
+        self._watchman: ForkProcess | None = None  # where several machines use the database
+        self._is_shared = setups[0].cell is not None
+        self._acting_cell = isolation.cells(1)[0] if self._is_shared else None
+        self._unreached_since: float | None = None  # the database
         self._actor: ForkProcess | None = None
         self._stage = Stage.START
         self._held_back: list[Setup] = []  # runners that begin after the actions of the start
@@ -200,6 +219,7 @@ class _Supervisor:
         self._trouble: ExitCode | None = None
         self._identity = Identity(db_path)
         self._watched = self._began
+        self._standstills = 0  # looks in a row at which no job could start any more
         self._explanations: list[str] = []
 
     def main(self) -> ExitCode:
@@ -245,7 +265,8 @@ class _Supervisor:
         if self._stop_count or self._trouble is not None or clock.monotonic() - self._began < plan.patience_s:
             return
         self._monitors += 1
-        self._before_fork()
+        if not self._before_fork():
+            return
         process = multiprocessing.get_context("fork").Process(
             target=run_monitor, args=(plan, os.getpid()), name="monitor"
         )
@@ -275,7 +296,8 @@ class _Supervisor:
 
     def _fork(self, setups: list[Setup], stage: Stage | None = None) -> None:
         """Start runners, an actor for a stage, and the coordinator when there is none."""
-        self._before_fork()
+        if not self._before_fork():
+            return
         context = multiprocessing.get_context("fork")
         parent = os.getpid()
         if self._coordinator is None:
@@ -289,6 +311,8 @@ class _Supervisor:
             if not self._start(self._coordinator):
                 self._coordinator = None
                 return
+        if self._is_shared and self._watchman is None and not self._fork_watchman(parent):
+            return
         if stage is not None and not self._fork_actor(stage, parent):
             return
         for setup in setups:
@@ -299,14 +323,38 @@ class _Supervisor:
         faults.reach("supervisor.forked")
         self._mind_file(self._db())
 
-    def _before_fork(self) -> None:
+    def _before_fork(self) -> bool:
+        """Close our connection; False when something has happened to the file, so that no child may open it."""
+        if self._connection is not None:
+            self._mind_file(self._connection)
+        if self._identity.trouble is not None or self._must_stay_away():
+            return False
         self._disconnect()
         # Children never collect what they inherit: walking it would copy every page of it into each of them.
         gc.collect()
         gc.freeze()
+        return True
+
+    def _fork_watchman(self, parent: int) -> bool:
+        cells = [setup.cell for setup in (*self._setups, self._setups[0]._replace(cell=self._acting_cell))]
+        process = multiprocessing.get_context("fork").Process(
+            target=isolation.watch,
+            args=(
+                [cell for cell in cells if cell is not None],
+                self._setups[0].token,
+                peers.lease_s(is_shared=True),
+                parent,
+            ),
+            name="watchman",
+        )
+        if self._start(process):
+            self._watchman = process
+            return True
+        return False
 
     def _fork_actor(self, stage: Stage, parent: int) -> bool:
-        setup, worker = self._setups[0]._replace(slots=1), actor.worker(self._setups[0].node_id)
+        setup = self._setups[0]._replace(slots=1, cell=self._acting_cell)
+        worker = actor.worker(self._setups[0].node_id)
         post = actor.Post(setup, stage, worker, at_end=self._told_actor)
         process = multiprocessing.get_context("fork").Process(target=run_actor, args=(post, parent), name="actor")
         # It may be told before it listens.
@@ -341,32 +389,55 @@ class _Supervisor:
 
     def _collect(self) -> None:
         """Take note of the workers that have ended, and bury the orphans that were given to us."""
-        ended = [process for process in self._runners if process.exitcode is not None]
-        again = []
-        for process in ended:
-            setup = self._runners.pop(process)
-            if process.exitcode == ExitCode.OK:
-                continue
-            self._bury(process)
-            if process.exitcode == ExitCode.STATE:
-                self._trouble = ExitCode.STATE
-            elif self._may_restart():
-                again.append(setup)
-        stage = self._collect_actor()
-        if self._monitor is not None and self._monitor.exitcode is not None:
-            self._monitor = None
-        orphaned = False
-        if self._coordinator is not None and self._coordinator.exitcode is not None:
-            self._coordinator = None
-            orphaned = self._open() and self._may_restart()
-        if self._stop_count == 0 and self._trouble is None and (again or stage or orphaned):
-            self._fork(again, stage)
+        with self._reaching():
+            self._replace_ended()
         if self._coordinator is None and self._trouble is not None and self._insist_at is None:
             # What is blocked would stay so, and runners would wait for it.
             self._signal_runners(signal.SIGTERM)
             self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
         orphans.reap_adopted(self._workers())
         self._mind_company()
+
+    def _replace_ended(self) -> None:
+        """Bury who died, and start successors. Whoever could not be buried is still there for the next time."""
+        for process in [process for process in self._runners if process.exitcode is not None]:
+            if process.exitcode != ExitCode.OK:
+                self._bury(process)
+                if process.exitcode == ExitCode.STATE:
+                    self._trouble = ExitCode.STATE
+                elif self._may_restart():
+                    self._again.append(self._runners[process])
+            del self._runners[process]
+        stage = self._collect_actor()
+        if self._monitor is not None and self._monitor.exitcode is not None:
+            self._monitor = None
+        missing = False
+        if self._coordinator is not None and self._coordinator.exitcode is not None:
+            missing = self._trouble is None and self._open() and self._may_restart()
+            self._coordinator = None
+        if self._watchman is not None and self._watchman.exitcode is not None:
+            self._watchman, missing = None, True
+        if self._stop_count == 0 and self._trouble is None and (self._again or stage or missing):
+            again, self._again = self._again, []
+            self._fork(again, stage)
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Do something with the database. What fails because its file server is out of reach is done later.
+
+        Raises what it was when that lasts.
+        """
+        try:
+            yield
+        except (*DISK_ERRORS, OSError, StateError) as error:
+            if not self._is_shared or not opening.is_out_of_reach(error):
+                raise
+            now = clock.monotonic()
+            self._unreached_since = self._unreached_since or now
+            if now - self._unreached_since > OUTAGE_S:
+                raise
+            with suppress(*DISK_ERRORS):
+                self._disconnect()  # what it has open may be of no use any more
 
     def _mind_company(self) -> None:
         """Stop when nobody answers the other nodes any more: the next one would come in unasked."""
@@ -380,26 +451,29 @@ class _Supervisor:
         process = self._actor
         if process is None or process.exitcode is None:
             return None
+        again = False
+        if process.exitcode != ExitCode.OK:
+            self._bury(process)
+            if process.exitcode == ExitCode.STATE:
+                self._trouble = ExitCode.STATE
+            else:
+                again = self._may_restart()
         self._actor = None
-        if process.exitcode == ExitCode.OK:
-            return None
-        self._bury(process)
-        if process.exitcode == ExitCode.STATE:
-            self._trouble = ExitCode.STATE
-            return None
-        return self._stage if self._may_restart() else None
+        return self._stage if again else None
 
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
+        if self._must_stay_away():
+            return  # the next run does that
         # On a full disk the others go on with what they run. The coordinator gives its jobs away when there is room, or
         # the next run does.
-        with suppress(*DISK_ERRORS):
+        with suppress(*(() if self._is_shared else DISK_ERRORS)):
             self._guardian.bury(self._db(), process.pid, self._workers(), why=_death(process.exitcode))
         faults.reach("supervisor.buried")
 
     def _workers(self) -> set[int]:
-        """Pids of the runners, the coordinator, the actor and the monitor that have not been collected."""
-        processes = [*self._runners, self._coordinator, self._actor, self._monitor]
+        """Pids of all processes of ours that have not been collected."""
+        processes = [*self._runners, self._coordinator, self._actor, self._monitor, self._watchman]
         return {process.pid for process in processes if process is not None and process.pid} | {*self._options.company}
 
     def _may_restart(self) -> bool:
@@ -465,23 +539,50 @@ class _Supervisor:
             self._connection = None
 
     def _look(self) -> None:
+        with self._reaching():
+            if not self._must_stay_away():
+                self._look_at_database()
+            if self._unreached_since is not None:
+                self._unreached_since = None
+                self._replace_ended()
+        if self._insist_at is not None and clock.monotonic() > self._insist_at:
+            # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
+            self._signal_runners(signal.SIGKILL)
+
+    def _must_stay_away(self) -> bool:
+        """Whether opening the file would lose what workers record in a log that was deleted: until all have ended."""
+        if self._connection is not None:
+            return False
+        if (trouble := self._identity.look_unconnected(self._workers())) is not None:
+            self._give_up(trouble)
+        return self._identity.trouble is not None and self._identity.trouble.recordable
+
+    def _look_at_database(self) -> None:
         db = self._db()
         self._mind_file(db)
         self._tell_events(db)
         counts = workflows.counts(db, self._info.workflow_id)
-        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic()))
+        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic(), self._db))
         if clock.monotonic() - self._synced >= SYNC_S:
             self._sync(db)
-        if self._insist_at is not None and clock.monotonic() > self._insist_at:
-            # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
-            self._signal_runners(signal.SIGKILL)
         if self._stop_count == 0 and clock.monotonic() - self._watched >= peers.WATCH_S:
             self._watched = clock.monotonic()
             self._guardian.kill_halted(db, self._workers())
+            self._mind_standstill(db, counts)
 
     def _mind_file(self, db: Database) -> None:
         if (trouble := self._identity.look(db)) is not None:
             self._give_up(trouble)
+
+    def _mind_standstill(self, db: Database, counts: Mapping[str, int]) -> None:
+        """Give up when no job can start any more although jobs are left, for longer than a moment.
+
+        No transaction of ours leaves it so: somebody else has written into the database, and we would wait for ever.
+        """
+        stands = bool(unfinished_jobs(counts)) and unblocking.quiet(db, self._info.workflow_id)
+        self._standstills = self._standstills + 1 if stands else 0
+        if self._standstills == _LONG_STANDSTILL and (damaged := examining.blame(self._db_path)) is not None:
+            self._give_up(Trouble(damaged.message, recordable=True))
 
     def _give_up(self, trouble: Trouble) -> None:
         """The file is not ours any more: stop, gently only where that gets anything on record."""
@@ -536,7 +637,7 @@ class _Supervisor:
             clock.monotonic() - self._began,
             tuple(dict.fromkeys(self._explanations)),
         )
-        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic()))
+        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic(), self._db))
         self._sync(db)
         self._watcher.ended(outcome)
         return code

@@ -19,6 +19,7 @@ class TimeLimit(NamedTuple):
     for_jobs_s: float  # how long a job may run that is started first
     ask_at: float
     kill_at: float
+    end_at: float
 
 
 def time_limit(limit_s: float, rules: Rules, *, now: float) -> TimeLimit:
@@ -26,4 +27,4 @@ def time_limit(limit_s: float, rules: Rules, *, now: float) -> TimeLimit:
     most = limit_s / _LARGEST_PART
     kill_s = limit_s - min(rules.headroom_s, most)
     ask_s = kill_s - min(rules.lead_s, most)
-    return TimeLimit(limit_s, ask_s, now + ask_s, now + kill_s)
+    return TimeLimit(limit_s, ask_s, now + ask_s, now + kill_s, now + limit_s)

@@ -7,6 +7,7 @@ group, moved below the supervisor between two looks and cleared its environment 
 
 import os
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -26,12 +27,13 @@ def table() -> dict[int, Process]:
     """All processes of this machine by pid, without zombies."""
     found = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - once a second, so it must cost little
-        if name.isdigit() and (process := _read(name)) is not None:
+        if name.isdigit() and (process := read(name)) is not None:
             found[int(name)] = process
     return found
 
 
-def _read(pid: str) -> Process | None:
+def read(pid: int | str) -> Process | None:
+    """One process; None when it is gone, or a zombie."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -48,6 +50,38 @@ def _read(pid: str) -> Process | None:
         return None  # with more threads, only the first has ended
     ticks = int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
     return Process(int(fields[1]), int(fields[2]), int(fields[19]), int(fields[21]) * _PAGE, ticks)
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process, also those that have ended and were not waited for.
+
+    Raises OSError when it is gone, and where the kernel does not list them (proc(5): CONFIG_PROC_CHILDREN).
+    """
+    found: list[int] = []
+    place = f"/proc/{pid}/task"
+    for thread in os.listdir(place):  # noqa: PTH208 - as above
+        fd = os.open(f"{place}/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while text := os.read(fd, 65536):  # the kernel ends each read with a whole pid
+                found += map(int, text.split())
+        finally:
+            os.close(fd)
+    return found
+
+
+def below(pid: int) -> dict[int, Process]:
+    """A process and all below it, as ``table`` has them: cheaper than the whole table, and what left is not found."""
+    found: dict[int, Process] = {}
+    todo = [pid]
+    while todo:
+        one = todo.pop()
+        process = read(one)
+        if process is None or one in found:
+            continue
+        found[one] = process
+        with suppress(OSError):
+            todo += children(one)
+    return found
 
 
 class Job(NamedTuple):

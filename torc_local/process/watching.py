@@ -1,10 +1,12 @@
 """What a supervisor tells whoever watches it: the screen, a log file, a test."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from torc_local.engine.fit import Counts
 from torc_local.ground.errors import ExitCode
+from torc_local.store.database import Database
 from torc_local.store.events import Event
 
 
@@ -34,11 +36,15 @@ class RunInfo(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Jobs by status (states without jobs left out) at a moment of ``clock.monotonic``."""
+    """Jobs by status (states without jobs left out) at a moment of ``clock.monotonic``.
+
+    ``db`` gives the database to who shows more: only until this returns, and only for quick looks.
+    """
 
     counts: dict[str, int]
     total: int
     at: float
+    db: Callable[[], Database] | None = None
 
 
 class Outcome(NamedTuple):

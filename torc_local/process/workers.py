@@ -18,7 +18,7 @@ from torc_local.process.actor import Actor
 from torc_local.process.coordinator import Coordinator, Post
 from torc_local.process.monitor import Monitor, Plan
 from torc_local.process.runner import Runner, Setup
-from torc_local.store import events, opening
+from torc_local.store import events, examining, mounts, opening
 from torc_local.store.database import Database
 
 
@@ -109,14 +109,18 @@ def _be(
                 _note(db, workflow_id, error.message, console)
                 raise
     except TorcLocalError as error:
-        code = error.exit_code
+        code = _code(error, db_path)
         _say(console, error.message, error.hint)
     except apsw.Error as error:
+        code = _code(error, db_path)
         known = opening.translated(error, db_path)
-        code = ExitCode.STATE
-        _say(console, known.message if isinstance(known, StateError) else f"the database cannot be used: {error}", None)
+        damaged = known if isinstance(known, StateError) else examining.blame(db_path)
+        _say(console, f"the database cannot be used: {error}" if damaged is None else damaged.message, None)
     except Exception as error:  # noqa: BLE001 - the last stop before the process ends
         refused = of_system(error)
+        if refused is None and (damaged := examining.blame(db_path)) is not None:
+            _say(console, damaged.message, damaged.hint)
+            os._exit(damaged.exit_code)
         # What the system refuses now it may grant to a successor: not STATE, after which nobody is started again.
         code = ExitCode.INTERNAL if refused is None else ExitCode.INCOMPLETE
         if refused is None:
@@ -124,6 +128,13 @@ def _be(
         else:
             _say(console, f"a process stopped working: {refused.message}", refused.hint)
     os._exit(code)
+
+
+def _code(error: BaseException, db_path: Path) -> ExitCode:
+    """The exit code for an error: not STATE for a file server that is out of reach, so that a successor is started."""
+    code = error.exit_code if isinstance(error, TorcLocalError) else ExitCode.STATE
+    passes = opening.is_out_of_reach(error) and mounts.use_of(db_path) is mounts.Use.SHARED
+    return ExitCode.INCOMPLETE if code is ExitCode.STATE and passes else code
 
 
 def _note(db: Database, workflow_id: int, message: str, console: int) -> None:

@@ -11,7 +11,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from torc_local.engine.requirements import Change
 from torc_local.ground.units import format_duration, format_memory
+from torc_local.report import ended_at
+from torc_local.report.quantiles import MEDIAN, P95, quantile
 from torc_local.report.text import duration, size, table
 from torc_local.store import reading, usage
 from torc_local.store.database import Database
@@ -25,8 +28,6 @@ FEWEST = 5
 MARGIN = 1.2
 MARGIN_OF_KILLED = 1.5
 
-_P95 = 0.95
-_STATES_MEMORY, _STATES_RUNTIME = 1, 2
 _MIB = 1 << 20
 # Below each size: multiples of what (MiB). Beyond all: of 4 GiB.
 _MEMORY_STEPS = ((512, 32), (4096, 256), (65_536, 1024))
@@ -56,46 +57,48 @@ class Advice(NamedTuple):
     cpus: Figure
 
     @property
-    def asked_memory(self) -> int | None:
-        """Bytes, when the file states any."""
-        return self.asks.memory_bytes if self.asks.limits & _STATES_MEMORY else None
-
-    @property
-    def asked_runtime(self) -> float | None:
-        """Seconds, likewise."""
-        return self.asks.runtime_s if self.asks.limits & _STATES_RUNTIME else None
-
-    @property
     def has_any(self) -> bool:
         """Whether anything is suggested."""
         return any(one.suggested is not None for one in (self.memory, self.runtime, self.cpus))
 
 
-def gather(db: Database, workflow_id: int) -> list[Advice]:
+class Margins(NamedTuple):
+    """What is suggested over the value that 95 % stay below: so many times as much."""
+
+    memory: float = MARGIN
+    runtime: float = MARGIN
+
+
+_MARGINS = Margins()
+
+
+def gather(db: Database, workflow_id: int, margins: Margins = _MARGINS) -> list[Advice]:
     """What the attempts of a workflow say, for each set of requirements that any of them had."""
     by_requirements: dict[int, list[Measured]] = {}
     for one in usage.measured(db, workflow_id):
         by_requirements.setdefault(one.resource_requirements_id, []).append(one)
     return [
-        _advice(asks, by_requirements[asks.id])
+        _advice(asks, by_requirements[asks.id], margins)
         for asks in reading.requirements(db, workflow_id)
         if asks.id in by_requirements
     ]
 
 
-def _advice(asks: Requirements, attempts: Sequence[Measured]) -> Advice:
+def _advice(asks: Requirements, attempts: Sequence[Measured], margins: Margins = _MARGINS) -> Advice:
     done = [one for one in attempts if one.status == "completed"]
     return Advice(
         asks,
         memory=_figure(
             map(memory_of, done),
-            (memory_of(one) for one in attempts if one.ended_for in ("oom", "killed")),
-            _friendly_memory,
+            (_needed_more(one) for one in attempts if one.ended_for in ("oom", "killed")),
+            friendly_memory,
+            margins.memory,
         ),
         runtime=_figure(
             (one.exec_time_s for one in done),
             (one.exec_time_s for one in attempts if one.ended_for == "timeout"),
-            _friendly_runtime,
+            friendly_runtime,
+            margins.runtime,
         ),
         # No margin: it is no limit, and a job with one thread would be given two processors.
         cpus=_figure((one.cpu_s / one.exec_time_s for one in done if one.exec_time_s > 0), (), _whole, margin=1.0),
@@ -109,6 +112,11 @@ def memory_of(one: Measured) -> float:
     return float(max(one.sampled_peak_bytes, one.peak_memory_bytes))
 
 
+def _needed_more(one: Measured) -> float:
+    """What an attempt that was ended needed more than: the limit, where its processes are known one by one only."""
+    return max(memory_of(one), ended_at.memory(one.reason or "") or 0.0)
+
+
 def _figure(
     values: Iterable[float], bounds: Iterable[float], friendly: Callable[[float], float], margin: float = MARGIN
 ) -> Figure:
@@ -116,31 +124,48 @@ def _figure(
     found = sorted(exact + below)
     if not found:
         return Figure(0, 0, None, None, None, None)
-    p95 = _quantile(found, _P95)
+    p95 = quantile(found, P95)
     suggested = None
     if len(found) >= FEWEST:
         suggested = friendly(max([found[-1], margin * p95, *(MARGIN_OF_KILLED * bound for bound in below[-1:])]))
-    return Figure(len(exact), len(below), _quantile(found, 0.5), p95, found[-1], suggested)
+    return Figure(len(exact), len(below), quantile(found, MEDIAN), p95, found[-1], suggested)
 
 
-def _quantile(values: Sequence[float], part: float) -> float:
-    """The smallest of sorted ``values`` that so large a part of them does not exceed (nearest rank)."""
-    return values[max(math.ceil(part * len(values)) - 1, 0)]
-
-
-def _friendly_memory(value: float) -> float:
+def friendly_memory(value: float) -> float:
+    """Bytes, rounded up to what people write."""
     mib = value / _MIB
     step = next((step for below, step in _MEMORY_STEPS if mib <= below), _LARGE_STEP)
     return float(max(math.ceil(mib / step), 1) * step * _MIB)
 
 
-def _friendly_runtime(value: float) -> float:
+def friendly_runtime(value: float) -> float:
+    """Seconds, likewise; a minute at least."""
     step = next((step for below, step in _RUNTIME_STEPS if value <= below), _LONG_STEP)
     return float(max(math.ceil(value / step), 1) * step)
 
 
 def _whole(value: float) -> float:
     return float(max(math.ceil(value - 0.1), 1))  # a tenth above is how processors are counted, not a need
+
+
+def changes(found: Sequence[Advice], *, largest_node: int) -> list[Change]:
+    """What is suggested and is not so. What nobody stated is left: a job that was never limited is not ended then.
+
+    ``largest_node``: bytes that no suggestion exceeds; 0: not known.
+    """
+    made = []
+    for one in found:
+        asks = after = one.asks
+        if one.memory.suggested is not None and one.asks.stated_memory is not None:
+            most = max(largest_node, one.asks.stated_memory) if largest_node else math.inf
+            after = after._replace(memory_bytes=int(min(one.memory.suggested, most)))
+        if one.runtime.suggested is not None and one.asks.stated_runtime is not None:
+            after = after._replace(runtime_s=one.runtime.suggested)
+        if one.cpus.suggested is not None and asks.name != "default":
+            after = after._replace(num_cpus=int(one.cpus.suggested))
+        if after != asks:
+            made.append(Change(asks, after))
+    return made
 
 
 def document(found: Sequence[Advice]) -> dict[str, Any]:
@@ -150,8 +175,8 @@ def document(found: Sequence[Advice]) -> dict[str, Any]:
         "recommendations": [
             {
                 "name": one.asks.name,
-                "memory_bytes": {"asked": one.asked_memory, **_rounded(one.memory)},
-                "runtime_seconds": {"asked": one.asked_runtime, **one.runtime._asdict()},
+                "memory_bytes": {"asked": one.asks.stated_memory, **_rounded(one.memory)},
+                "runtime_seconds": {"asked": one.asks.stated_runtime, **one.runtime._asdict()},
                 "num_cpus": {"asked": one.asks.num_cpus, **one.cpus._asdict()},
             }
             for one in found
@@ -171,8 +196,8 @@ def screen(found: Sequence[Advice]) -> list[str]:
     rows = []
     for one in found:
         for label, figure, asked, show in (
-            ("memory", one.memory, one.asked_memory, _size),
-            ("runtime", one.runtime, one.asked_runtime, duration),
+            ("memory", one.memory, one.asks.stated_memory, _size),
+            ("runtime", one.runtime, one.asks.stated_runtime, duration),
             ("cpus", one.cpus, one.asks.num_cpus, _cpus),
         ):
             rows.append(
@@ -211,10 +236,10 @@ def to_paste(found: Sequence[Advice]) -> list[str]:
             lines.append(f"    num_gpus: {asks.num_gpus}")
         if asks.num_nodes > 1:
             lines.append(f"    num_nodes: {asks.num_nodes}")
-        memory = one.asked_memory if one.memory.suggested is None else int(one.memory.suggested)
+        memory = one.asks.stated_memory if one.memory.suggested is None else int(one.memory.suggested)
         if memory is not None:
             lines.append(f"    memory: {format_memory(memory)}")
-        runtime = one.asked_runtime if one.runtime.suggested is None else one.runtime.suggested
+        runtime = one.asks.stated_runtime if one.runtime.suggested is None else one.runtime.suggested
         if runtime is not None:
             lines.append(f"    runtime: {format_duration(runtime)}")
     return ["resource_requirements:", *lines] if lines else []

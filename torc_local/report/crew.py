@@ -3,12 +3,24 @@
 from collections.abc import Collection
 from typing import Any
 
-from torc_local.report.text import duration, iso, plural, printable, size, table
+from torc_local.report import nodes
+from torc_local.report.fitting import Column, Table, fit
+from torc_local.report.text import duration, iso, printable, size
 from torc_local.store.overview import RunnerNow
 from torc_local.store.runners import LeaseRow
 
-_HEADS = ["RUNNER", "NODE", "PID", "STATE", "SLOTS", "RUNNING", "CLAIMED", "JOBS RUN", "HOLDS", "FOR"]
-_RIGHT = (0, 2, 4, 5, 6, 7)
+_COLUMNS = (
+    Column("RUNNER", right=True),
+    Column("NODE", least=8, inside=True),
+    Column("PID", right=True, spare=1),
+    Column("STATE"),
+    Column("SLOTS", right=True),
+    Column("RUNNING", right=True),
+    Column("CLAIMED", right=True, spare=3),
+    Column("JOBS RUN", right=True, spare=2),
+    Column("HOLDS"),
+    Column("FOR"),
+)
 
 
 def state_of(row: RunnerNow, dead: Collection[int]) -> str:
@@ -18,13 +30,18 @@ def state_of(row: RunnerNow, dead: Collection[int]) -> str:
     return row.end_reason or "ended"
 
 
-def screen(rows: list[RunnerNow], dead: Collection[int], lease: LeaseRow | None, *, at: float) -> list[str]:
-    """Lines of ``runners``: those at work and those that died; of the rest, how many ended how."""
+def screen(
+    rows: list[RunnerNow], dead: Collection[int], lease: LeaseRow | None, *, at: float, width: int | None = None
+) -> list[str]:
+    """Lines of ``runners``: those at work and those that died; of the rest, how many ended how.
+
+    The table is as wide as a terminal is; the lines below it are broken by the terminal.
+    """
     shown = [row for row in rows if row.ended_at is None or row.end_reason == "lost"]
     lines = []
     if shown:
-        lines += table(_HEADS, [_cells(row, dead, at) for row in shown], right=_RIGHT)
-    lines += _node_lines([row for row in rows if row.ended_at is None and row.id not in dead])
+        lines += fit(Table(_COLUMNS, [_cells(row, dead, at) for row in shown]), width).lines
+    lines += nodes.lines(nodes.of(rows, dead, at=at), at=at)
     over: dict[str, int] = {}
     for row in rows:
         if row.ended_at is not None and row.end_reason != "lost":
@@ -55,27 +72,6 @@ def _cells(row: RunnerNow, dead: Collection[int], at: float) -> list[str]:
     ]
 
 
-def _node_lines(alive: list[RunnerNow]) -> list[str]:
-    by_node: dict[str, list[RunnerNow]] = {}
-    for row in alive:
-        by_node.setdefault(row.node, []).append(row)
-    lines = []
-    for node, there in by_node.items():
-        one = there[0]
-        cpus = sum(row.held_cpus for row in there)
-        memory = sum(row.held_memory_bytes for row in there)
-        parts = [
-            f"{cpus} of {one.num_cpus} cpu held",
-            f"{size(memory)} of {size(one.memory_bytes)} held",
-        ]
-        if one.num_gpus:
-            parts.append(f"{sum(row.held_gpus for row in there)} of {one.num_gpus} gpu held")
-        slots = sum(row.slots for row in there if not row.acts)
-        running = sum(row.running for row in there)
-        lines.append(f"{printable(node)}: {running:,} of {plural(slots, 'slot')} with a job, {', '.join(parts)}")
-    return lines
-
-
 def item(row: RunnerNow, dead: Collection[int]) -> dict[str, Any]:
     """A JSON item of ``runners``."""
     return {
@@ -98,4 +94,6 @@ def item(row: RunnerNow, dead: Collection[int]) -> dict[str, Any]:
         "start_time": iso(row.started_at),
         "end_time": None if row.ended_at is None else iso(row.ended_at),
         "end_reason": row.end_reason,
+        "last_beat_time": None if row.beat_at is None else iso(row.beat_at),
+        "time_limit_end_time": None if row.ends_at is None else iso(row.ends_at),
     }

@@ -6,6 +6,8 @@ REPAIR = "torc-local doctor --repair"
 _HOPELESS = {
     "dependencies_have_ends": "dependencies lead nowhere: put a snapshot in its place, or make the workflow anew "
     "from its file (torc-local run FILE --fresh)",
+    "documents_can_be_read": "what a workflow, its jobs or its actions say cannot be read, and nothing runs without "
+    "it: put a snapshot in its place, or make the workflow anew from its file (torc-local run FILE --fresh)",
     "starts_follow_ends": "this is in the past and cannot be changed; please report it, and make the workflow anew if "
     "its results must be right (torc-local run FILE --fresh)",
 }
@@ -31,6 +33,8 @@ DONE = {
     "actions_have_jobs": "dropped actions that had lost all the jobs that they wait for",
     "actions_have_live_actors": "freed actions that dead processes were executing",
     "ended_run_has_no_open_action": "opened the run again: actions of it are left",
+    "moves_are_known": "wrote the legal moves of jobs down again",
+    "runs_are_numbered": "looked up the newest run of each workflow",
     "nothing_is_half_put_back": "finished putting jobs back that a restart had begun with",
     "nothing_claimed_at_rest": "took back what dead runners held",
 }

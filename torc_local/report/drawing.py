@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from torc_local.engine.graph import Graph
+from torc_local.engine.graph import Graph, order
 from torc_local.ground.states import JobStatus
 from torc_local.report.families import families
 
@@ -73,6 +73,13 @@ def draw(graph: Graph, *, expand: bool) -> Drawing:
         else:
             edges.update({(f"n{source}", f"n{target}"): None for source in sources for target in targets})
     return Drawing(nodes, sorted(edges, key=_order))
+
+
+def waves(graph: Graph) -> dict[str, int]:
+    """For the nodes of a drawing by families: the first wave (from 0) in which a job of each can run."""
+    wave_of = order(graph).wave_of
+    groups = families(graph.names).values()
+    return {f"n{number}": min(wave_of[member] for member in members) for number, members in enumerate(groups)}
 
 
 def _order(edge: tuple[str, str]) -> tuple[tuple[str, int], tuple[str, int]]:

@@ -4,15 +4,41 @@ from typing import Any
 
 from torc_local.ground.states import JobStatus
 from torc_local.report.explaining import MAY_RUN, RAN_AND_FAILED, Explanation, all_of, by_number, fits, free_of
-from torc_local.report.text import duration, iso, plural, printable, size, table
+from torc_local.report.text import cells, duration, folded, iso, plural, printable, size, table
 from torc_local.store.explaining import Place
 from torc_local.store.reading import AttemptRow, JobDetails
 
 _MACHINES = 3
 
+# Commands to copy, and what a program wrote, stay as they are.
+_VERBATIM = ("next", "wrote last", "it said")
 
-def screen(found: Explanation) -> list[str]:
-    """Lines of ``explain`` for one job."""
+
+def screen(found: Explanation, width: int | None = None) -> list[str]:
+    """Lines of ``explain`` for one job, sentences broken for a terminal of ``width`` columns (None: not broken)."""
+    job = found.job
+    rows = _rows(found)
+    between = ", " if job.status == JobStatus.COMPLETED else ": "
+    head = f"{printable(job.name)} is {job.status}" + (f"{between}{printable(found.why)}" if found.why else "")
+    heads = [head]
+    if width is not None:
+        first, *more = folded(head, width)
+        heads = [first, *(f"    {line}" for line in (folded(" ".join(more), width - 4) if more else ()))]
+        rows = _fold(rows, width - 4 - max((cells(label) for label, _ in rows), default=0))
+    return [*heads, *(f"  {line}" for line in table(["", ""], rows)[1:])]
+
+
+def _fold(rows: list[tuple[str, str]], room: int) -> list[tuple[str, str]]:
+    found = []
+    about = ""
+    for label, line in rows:
+        about = label or about
+        parts = [line] if about in _VERBATIM else folded(line, room)
+        found += [(label if number == 0 else "", part) for number, part in enumerate(parts)]
+    return found
+
+
+def _rows(found: Explanation) -> list[tuple[str, str]]:
     job = found.job
     rows: list[tuple[str, str]] = []
     if sum(found.direct.values()) == len(found.named) == 1:
@@ -37,9 +63,7 @@ def screen(found: Explanation) -> list[str]:
         rows.append(("handler", found.handler))
     rows += [("has changed" if number == 0 else "", line) for number, line in enumerate(found.changed)]
     rows += [("next" if number == 0 else "", line) for number, line in enumerate(found.next)]
-    between = ", " if job.status == JobStatus.COMPLETED else ": "
-    head = f"{printable(job.name)} is {job.status}" + (f"{between}{printable(found.why)}" if found.why else "")
-    return [head, *(f"  {line}" for line in table(["", ""], rows)[1:])]
+    return rows
 
 
 def _left(found: Explanation) -> int:

@@ -15,8 +15,9 @@ def families(names: Iterable[str]) -> dict[str, list[int]]:
     """Places of the names by family, in the order of their first ones. A family of one goes by its own name."""
     found: dict[str, list[int]] = {}
     listed = list(names)
-    for index, name in enumerate(listed):
-        found.setdefault(family(name), []).append(index)
+    # All at once: no name has a line end in it (spec/names.py), and no number goes beyond one.
+    for index, pattern in enumerate(family("\n".join(listed)).split("\n") if listed else ()):
+        found.setdefault(pattern, []).append(index)
     taken = {pattern for pattern, members in found.items() if len(members) > 1}
     return {
         # A job that is called like a family is not mixed up with it.

@@ -63,8 +63,8 @@ def database(db: Database) -> list[Finding]:
 
 
 def integrity(db: Database) -> list[Finding]:
-    """Whether the pages of the file are whole, its indexes agree with its tables, and no reference leads nowhere."""
-    trouble = checking.whole(db)
+    """Whether the file has all its parts, its pages are whole, indexes agree with tables, references lead to rows."""
+    trouble = [*checking.layout(db), *checking.whole(db), *checking.texts(db)]
     if not trouble:
         return [Finding("integrity", "ok", "integrity_check found nothing")]
     more = f"; and {len(trouble) - _SHOWN:,} more" if len(trouble) > _SHOWN else ""
@@ -91,7 +91,7 @@ def promises(db: Database, *, at_rest: bool) -> list[Finding]:
     """Every invariant, checked; one finding when all hold."""
     try:
         broken = invariants.violations(db, at_rest=at_rest)
-    except apsw.CorruptError as error:
+    except (apsw.CorruptError, apsw.SQLError, UnicodeDecodeError) as error:
         return [Finding("invariants", "bad", f"cannot be checked: {error}", cures.of("integrity"))]
     if not broken:
         checked = sum(1 for invariant in invariants.INVARIANTS if at_rest or not invariant.at_rest)

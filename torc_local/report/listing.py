@@ -7,6 +7,7 @@ from torc_local.engine.options import stdio_of_job
 from torc_local.ground.reasons import first_line
 from torc_local.ground.states import JobStatus
 from torc_local.report import output
+from torc_local.report.fitting import Column, Table, fit
 from torc_local.report.text import duration, iso, local, printable, shortened, size, table
 from torc_local.store import reading, workflows
 from torc_local.store.database import Database
@@ -20,6 +21,40 @@ UNSUCCESSFUL = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED
 REASON_WIDTH = 120
 
 _COMMAND_WIDTH = 60
+
+# What may be left out where a terminal is too narrow, the largest number first.
+_OF_WORKFLOWS = (
+    Column("ID", right=True),
+    Column("NAME", least=12, inside=True),
+    Column("JOBS", right=True),
+    Column("COMPLETED", right=True),
+    Column("FAILED", right=True),
+    Column("RUN", right=True, spare=2),
+    Column("CREATED", spare=1),
+    Column("FILE", least=16, inside=True, spare=3),
+)
+_OF_JOBS = (
+    Column("ID", right=True, spare=1),
+    Column("NAME", least=12, inside=True),
+    Column("STATUS"),
+    Column("ATTEMPT", right=True, spare=3),
+    Column("REASON", least=16),
+    Column("COMMAND", least=12, spare=2),
+)
+_OF_RESULTS = (
+    Column("JOB", right=True, spare=4),
+    Column("NAME", least=12, inside=True),
+    Column("RUN", right=True, spare=7),
+    Column("ATTEMPT", right=True, spare=6),
+    Column("STATUS"),
+    Column("CODE", right=True, spare=1),
+    Column("TIME", right=True),
+    Column("CPU", right=True, spare=3),
+    Column("PEAK MEM", right=True, spare=2),
+    Column("RUNNER", right=True, spare=8),
+    Column("NODE", spare=5),
+    Column("REASON", least=8),
+)
 _NEIGHBOURS = 20
 
 
@@ -48,8 +83,8 @@ def workflow_items(db: Database, archived: Collection[bool]) -> list[dict[str, A
     return items
 
 
-def workflow_table(db: Database, archived: Collection[bool]) -> list[str]:
-    """Lines of ``list``; likewise."""
+def workflow_table(db: Database, archived: Collection[bool]) -> Table:
+    """The table of ``list``; likewise."""
     rows = []
     for workflow in workflows.list_all(db):
         if bool(workflow.is_archived) not in archived:
@@ -67,7 +102,7 @@ def workflow_table(db: Database, archived: Collection[bool]) -> list[str]:
                 workflow.spec_path or "-",
             ]
         )
-    return table(["ID", "NAME", "JOBS", "COMPLETED", "FAILED", "RUN", "CREATED", "FILE"], rows, right=(0, 2, 3, 4, 5))
+    return Table(_OF_WORKFLOWS, rows)
 
 
 def job_item(row: JobRow) -> dict[str, Any]:
@@ -82,10 +117,9 @@ def job_item(row: JobRow) -> dict[str, Any]:
     }
 
 
-def job_table(rows: list[JobRow]) -> list[str]:
-    """Lines of ``jobs``; a column says why when any of them has a reason."""
+def job_table(rows: list[JobRow]) -> Table:
+    """The table of ``jobs``; a column says why when any of them has a reason."""
     reasons = any(row.reason for row in rows)
-    heads = ["ID", "NAME", "STATUS", "ATTEMPT", *(["REASON"] if reasons else []), "COMMAND"]
     cells = [
         [
             str(row.id),
@@ -97,7 +131,7 @@ def job_table(rows: list[JobRow]) -> list[str]:
         ]
         for row in rows
     ]
-    return table(heads, cells, right=(0, 3))
+    return Table([one for one in _OF_JOBS if reasons or one.head != "REASON"], cells)
 
 
 #: Columns of an attempt that are known while it has ended, in lists of jobs too.
@@ -189,9 +223,8 @@ def result_item(row: AttemptRow) -> dict[str, Any]:
     }
 
 
-def result_table(rows: list[AttemptRow]) -> list[str]:
-    """Lines of ``results``."""
-    heads = ["JOB", "NAME", "RUN", "ATTEMPT", "STATUS", "CODE", "TIME", "CPU", "PEAK MEM", "RUNNER", "NODE", "REASON"]
+def result_table(rows: list[AttemptRow]) -> Table:
+    """The table of ``results``."""
     cells = [
         [
             str(row.job_id),
@@ -202,17 +235,18 @@ def result_table(rows: list[AttemptRow]) -> list[str]:
             str(row.return_code),
             duration(row.ended_at - row.started_at),
             duration(row.total_cpu_s),
-            _peak(row),
+            peak_text(row),
             str(row.runner_id),
             row.node or "-",
             _short(row.reason),
         ]
         for row in rows
     ]
-    return table(heads, cells, right=(0, 2, 3, 5, 6, 7, 8, 9))
+    return Table(_OF_RESULTS, cells)
 
 
-def _peak(row: AttemptRow) -> str:
+def peak_text(row: AttemptRow) -> str:
+    """The peak memory of an attempt; ``<`` where only a bound is known."""
     peak = row.peak
     if peak.bytes is not None:
         return size(peak.bytes)
@@ -258,15 +292,15 @@ def job_document(db: Database, job_id: int) -> dict[str, Any]:
     }
 
 
-def job_screen(db: Database, job_id: int) -> list[str]:
-    """Lines of ``job``."""
+def job_screen(db: Database, job_id: int, width: int | None = None) -> list[str]:
+    """Lines of ``job``; its attempts in lines of at most ``width`` columns of a terminal."""
     job = reading.job(db, job_id)
     tries = reading.attempts(db, job_id)
     rows = [
         ("job", f"{job.id} in workflow {job.workflow_id}"),
         ("status", _standing(job)),
         ("command", job.command),
-        ("asks for", _asks(job)),
+        ("asks for", asks_for(job)),
         ("priority", str(job.priority)),
     ]
     if job.origin is not None:
@@ -281,7 +315,7 @@ def job_screen(db: Database, job_id: int) -> list[str]:
         rows += [(label, text) for text in _neighbour_lines(others)]
     lines = table(["name", job.name], rows)
     if tries:
-        lines += ["", *result_table(tries)]
+        lines += ["", *fit(result_table(tries), width).lines]
     if tries and tries[-1].reason is not None and tries[-1].reason != _short(tries[-1].reason):
         # The table has no room for all that the job had to say.
         lines += ["", *map(printable, tries[-1].reason.splitlines())]
@@ -294,7 +328,8 @@ def _standing(job: JobDetails) -> str:
     return job.status
 
 
-def _asks(job: JobDetails) -> str:
+def asks_for(job: JobDetails) -> str:
+    """What a job asks of a machine, in a line."""
     parts = [f"{job.num_cpus} cpu", size(job.memory_bytes)]
     if job.num_gpus:
         parts.append(f"{job.num_gpus} gpu")

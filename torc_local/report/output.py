@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from torc_local.engine.options import COMBINED, NO_STDERR, NO_STDOUT, NOTHING, Stdio
 from torc_local.ground.errors import InputError
@@ -87,21 +87,26 @@ def pieces(place: Place) -> Iterator[bytes]:
     """The exact bytes, in pieces. Raises InputError when the file is gone."""
     if place.path is None or place.length == 0:
         return
-    left = place.length
     try:
         with place.path.open("rb") as file:
             file.seek(place.start)
-            while left is None or left > 0:
-                piece = file.read(_CHUNK if left is None else min(_CHUNK, left))
-                if not piece:
-                    return
-                if left is not None:
-                    left -= len(piece)
-                yield piece
+            yield from read(file, place.length)
     except FileNotFoundError:
         raise InputError(
             f"the output file is gone: {place.path}", hint="it belongs next to the database; was it moved or deleted?"
         ) from None
+
+
+def read(file: IO[bytes], length: int | None) -> Iterator[bytes]:
+    """The next ``length`` bytes of a file in pieces (None: all of the rest); less when it ends before."""
+    left = length
+    while left is None or left > 0:
+        piece = file.read(_CHUNK if left is None else min(_CHUNK, left))
+        if not piece:
+            return
+        if left is not None:
+            left -= len(piece)
+        yield piece
 
 
 def last_lines(place: Place, lines: int) -> list[str]:

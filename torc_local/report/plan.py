@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torc_local.engine.graph import Graph, Order, order, waiters
+from torc_local.ground.limits import LIMITS_RUNTIME
 from torc_local.ground.states import JobStatus
 from torc_local.report.families import families
 from torc_local.report.text import duration, plural, printable, shortened, size, table
@@ -50,7 +51,7 @@ def _shown(waves: Sequence[Sequence[int]]) -> list[tuple[int, Sequence[int]]]:
 
 def _cells(graph: Graph, number: int, wave: Sequence[int]) -> list[str]:
     asked = [graph.requirements[graph.resources[job]] for job in wave]
-    longest = max(one.runtime_s if one.limits & _STATES_RUNTIME else 0.0 for one in asked)
+    longest = max(one.runtime_s if one.limits & LIMITS_RUNTIME else 0.0 for one in asked)
     done = []
     if graph.statuses is not None:
         done = [f"{sum(graph.statuses[job] == JobStatus.COMPLETED for job in wave):,}"]
@@ -63,9 +64,6 @@ def _cells(graph: Graph, number: int, wave: Sequence[int]) -> list[str]:
         size(sum(one.memory_bytes for one in asked)),
         duration(longest) if longest else "-",
     ]
-
-
-_STATES_RUNTIME = 2  # bit of Resources.limits
 
 
 def _what(graph: Graph, wave: Sequence[int]) -> str:

@@ -14,11 +14,11 @@ from torc_local.store.reading import Requirements
 from torc_local.store.usage import Measured
 from torc_local.store.workflows import WorkflowRow
 
-_STATES_MEMORY, _STATES_RUNTIME = 1, 2
-_KILLED = (137, -9)
-_OUT_OF_TIME = 152
-# Torc: killed before this part of its run time, it was memory; after that one, time.
-_EARLY, _LATE = 0.8, 0.9
+#: Return codes that tell of a limit (Torc): killed, for want of memory or of time, and ended for its run time.
+KILLED = (137, -9)
+OUT_OF_TIME = 152
+#: Killed before this part of its run time, it was memory; after that one, time (Torc).
+_EARLY, LATE = 0.8, 0.9
 
 
 class Wanted(NamedTuple):
@@ -75,11 +75,10 @@ def screen(found: dict[str, Any]) -> list[str]:
 
 def _uses(one: Measured, asks: Requirements) -> Iterator[tuple[dict[str, Any], float]]:
     """What of its resources a job used, with how many percent more than it asks for."""
-    limits = asks.limits
     for name, asked, used, show in (
-        ("Memory", asks.memory_bytes if limits & _STATES_MEMORY else 0, _peak(one), _size),
+        ("Memory", asks.stated_memory, _peak(one), _size),
         ("CPU", 100 * asks.num_cpus if asks.name != "default" else 0, _cpu(one), _percent),
-        ("Runtime", asks.runtime_s if limits & _STATES_RUNTIME else 0, one.exec_time_s, duration),
+        ("Runtime", asks.stated_runtime, one.exec_time_s, duration),
     ):
         if asked and used is not None:
             percent = 100 * (used / asked - 1)
@@ -98,13 +97,11 @@ def _uses(one: Measured, asks: Requirements) -> Iterator[tuple[dict[str, Any], f
 
 def _failure(one: Measured, asks: Requirements) -> dict[str, Any]:
     """Why a failed job may have failed."""
-    peak, limits = _peak(one), asks.limits
-    memory = asks.memory_bytes if limits & _STATES_MEMORY else None
-    runtime = asks.runtime_s if limits & _STATES_RUNTIME else None
+    peak, memory, runtime = _peak(one), asks.stated_memory, asks.stated_runtime
     part = one.exec_time_s / runtime if runtime else 0.0
     exceeded = memory is not None and peak is not None and peak > memory
-    killed = one.return_code in _KILLED
-    timeout = one.ended_for == "timeout" or one.return_code == _OUT_OF_TIME or part > _LATE
+    killed = one.return_code in KILLED
+    timeout = one.ended_for == "timeout" or one.return_code == OUT_OF_TIME or part > LATE
     oom = one.ended_for == "oom" or exceeded or (killed and part < _EARLY)
     cpu = _cpu(one)
     made: dict[str, Any] = {
@@ -122,7 +119,7 @@ def _failure(one: Measured, asks: Requirements) -> dict[str, Any]:
         "oom_reason": ("memory_exceeded" if exceeded or one.ended_for == "oom" else "sigkill_137") if oom else None,
         "memory_over_utilization": f"{100 * (peak / memory - 1):+.1f}%" if exceeded and memory and peak else None,
         "likely_timeout": timeout,
-        "timeout_reason": "sigxcpu_152" if one.return_code == _OUT_OF_TIME else None,
+        "timeout_reason": "sigxcpu_152" if one.return_code == OUT_OF_TIME else None,
         "runtime_utilization": f"{100 * part:.1f}%" if runtime else None,
         "likely_cpu_violation": cpu is not None and cpu > 100 * asks.num_cpus and asks.name != "default",
         "likely_runtime_violation": part > 1,

@@ -1,12 +1,11 @@
 """Reading a workflow file: from a path to a checked ``Spec``, or to everything that is wrong with it."""
 
-import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torc_local.ground.collector import without_collector
 from torc_local.ground.errors import Problem, SpecError
 from torc_local.spec.check import check
 from torc_local.spec.formats import Format, by_suffix, likeliest
@@ -31,7 +30,7 @@ def load(path: str | Path) -> Spec:
 
 def loads(text: bytes, file: str) -> Spec:
     """The checked workflow of a file's content; the suffix of ``file`` says which format it is."""
-    with _without_collector():
+    with without_collector():
         tree, source, steps, problems = _parse(text, file, None)
         spec = check(tree, problems)
         if spec is None or problems:
@@ -45,7 +44,7 @@ def load_tree(path: str | Path, kind: Format | None = None) -> dict[str, Any]:
     Raises SpecError.
     """
     data, file = read_bytes(path)
-    with _without_collector():
+    with without_collector():
         tree, source, steps, problems = _parse(data, file, kind)
         if not isinstance(tree, dict):
             problems.add((), f"a workflow must be a mapping with 'name' and 'jobs', not {describe(tree)}")
@@ -123,15 +122,3 @@ def _report_repeats(source: Source, steps: _Steps, problems: Problems) -> None:
     for first, again in repeated_keys(steps()):
         message = f"the key {quote(again.value)} is repeated; it is already in line {source.line(first.start)}"
         problems.add_placed(message, "remove one of them", again.start, again.end)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Hold back the cycle collector: among millions of new objects it finds nothing and costs a third of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

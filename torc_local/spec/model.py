@@ -12,10 +12,6 @@ from torc_local.spec.actions import Action
 from torc_local.spec.options import NONE, Options
 from torc_local.spec.settings import Settings
 
-#: Bits of ``Resources.limits``.
-LIMITS_MEMORY = 1
-LIMITS_RUNTIME = 2
-
 
 class Resources(NamedTuple):
     """What a job asks of a node; index 0 of ``Spec.resources`` is always Torc's implicit "default"."""
@@ -26,7 +22,7 @@ class Resources(NamedTuple):
     num_nodes: int
     memory_bytes: int
     runtime_s: float
-    limits: int = 0  # what the file states, and a job may be ended for: LIMITS_MEMORY, LIMITS_RUNTIME
+    limits: int = 0  # what the file states, and a job may be ended for: ground/limits.py
 
 
 class Job(NamedTuple):

@@ -15,6 +15,11 @@ from torc_local.spec.wording import describe, did_you_mean, quote
 SUMMARY = "summary"
 TIME_SERIES = "time_series"
 
+#: What is read into Settings.
+MONITORING_SETTINGS = (
+    "monitor_jobs", "monitor_node", "monitor_node_cpu", "monitor_node_memory", "sample_interval_s", "flush_interval_s",
+)  # fmt: skip
+
 KEYS = frozenset({"enabled", "granularity", "sample_interval_seconds", "generate_plots"} | {"sample_interval"}) | {
     "flush_interval",
     "jobs",

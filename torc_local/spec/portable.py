@@ -2,7 +2,7 @@
 
 Everything that names something by id must find it. Results, events, states, run numbers and cancels are not taken over:
 the jobs of an imported workflow have not run. The implicit requirements "default" are left out, as in Torc; every
-workflow has them. What Torc's server and monitoring need is passed over.
+workflow has them. What Torc's server needs is passed over.
 """
 
 import json
@@ -76,6 +76,8 @@ class _Elsewhere(Problems):
                 return ("workflow_actions", index, *inside, *rest)
             case ("jobs", int(index), str(key), *rest) if key in _KEY_OF:
                 return ("jobs", index, _KEY_OF[key], *rest)
+            case ("resource_monitor", *rest):
+                return ("workflow", "resource_monitor_config", *rest)
             case (section, *_) if section in _SECTIONS:
                 return path
         return ("workflow", *path)
@@ -132,6 +134,9 @@ def _workflow_file(tree: object, problems: Problems, moved: _Elsewhere) -> dict[
         return None
     made: dict[str, Any] = {key: workflow[key] for key in _WORKFLOW if workflow.get(key) is not None}
     made["execution_config"], overrides = _execution(workflow.get("execution_config"), problems)
+    for theirs, ours in (("resource_monitor_config", "resource_monitor"), ("slurm_defaults", "slurm_defaults")):
+        if (said := _json(workflow.get(theirs), ("workflow", theirs), problems)) is not None:
+            made[ours] = said
     made["files"] = [_only(one, ("name", "path")) for one in sections["files"]]
     made["user_data"] = [_only(one, ("name", "data", "is_ephemeral")) for one in sections["user_data"]]
     kept = [(i, one) for i, one in enumerate(sections["resource_requirements"]) if one["name"] != _IMPLICIT]

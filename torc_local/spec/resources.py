@@ -1,8 +1,9 @@
 """Resource requirements: what jobs may ask for, by name."""
 
+from torc_local.ground.limits import LIMITS_MEMORY, LIMITS_RUNTIME
 from torc_local.ground.units import parse_duration, parse_memory
 from torc_local.spec.fields import RESOURCE_KEYS, check_keys, text, whole
-from torc_local.spec.model import LIMITS_MEMORY, LIMITS_RUNTIME, Resources
+from torc_local.spec.model import Resources
 from torc_local.spec.names import check_other_name
 from torc_local.spec.places import Path
 from torc_local.spec.problems import LINE, Problems

@@ -28,6 +28,20 @@ _OF_AN_INDEX = re.compile(r"row \d+ missing from index|wrong # of entries in ind
 _OF_A_VALUE = re.compile(r"CHECK constraint failed in|NULL value in|(non-)?[A-Z]+ value in|NUMERIC value in")
 
 
+class _Part(NamedTuple):
+    kind: str
+    name: str
+
+
+# What a file consists of: tables, views, indexes and triggers, and each column of a table. SQLite's own are left out.
+_PARTS = (
+    "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    " UNION ALL SELECT 'column', t.name || '.' || c.name FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c"
+    " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'"
+)
+_LAYOUT = statement("check_layout", _PARTS, _Part._make)
+
+
 class Kind(enum.Enum):
     """What is wrong, by what it takes to mend it."""
 
@@ -35,6 +49,33 @@ class Kind(enum.Enum):
     VALUES = "values"  # to be set right
     INDEXES = "indexes"  # to be made anew from their tables
     PAGES = "pages"  # rows may be lost: what can be read goes into a new file
+
+
+def layout(db: Database) -> list[str]:
+    """Tables, columns, views, indexes and triggers that are missing."""
+    from torc_local.store.opening import schema  # noqa: PLC0415 - it opens what is looked at here
+
+    made = apsw.Connection(":memory:")
+    for _ in made.execute(schema()):
+        pass
+    wanted = [_Part(*row) for row in made.execute(_PARTS)]
+    made.close()
+    found = set(_LAYOUT.rows(db))
+    return [f"{one.kind} {one.name} is missing" for one in wanted if one not in found]
+
+
+def texts(db: Database) -> list[str]:
+    """Columns of tables that hold text in no encoding, which nobody can read; one complaint for each table."""
+    found = []
+    for table in (one.name for one in _LAYOUT.rows(db) if one.kind == "table"):
+        try:
+            for _ in db.connection.execute(f"SELECT * FROM {table}"):
+                pass
+        except UnicodeDecodeError:
+            found.append(f"a text in table {table} is in no encoding")
+        except apsw.Error as error:
+            found.append(f"{table}: {error}")
+    return found
 
 
 def quick(db: Database) -> list[str]:

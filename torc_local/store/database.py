@@ -45,7 +45,14 @@ CHECKPOINT_PAGES = 1000
 
 _FAR_TOO_MANY_PAGES = 4 * CHECKPOINT_PAGES
 _CHECKPOINT_PATIENCE_S = 0.05
-_CHECKPOINT_AGAIN_S = 0.5
+# After a checkpoint in vain the next one comes so much later, each time twice as long: short readers leave a gap soon,
+# and a long one makes few attempts vain.
+_SOONEST_AGAIN_S = 0.05
+_LATEST_AGAIN_S = 0.5
+# Where readers overlap without a gap somebody must wait for them, with all others behind him. All who find the log far
+# too long draw lots within the first span; whoever waited in vain does so within twice the span, up to the last one.
+_FIRST_SPAN_S = 4.0
+_LAST_SPAN_S = 64.0
 
 #: The log's file is cut to this size when it is used from its start again; only a long reader makes it longer.
 WAL_BYTES = 16 * 1024 * 1024
@@ -129,16 +136,28 @@ class Database:
         self._hurry_s: float | None = None  # patience while it does not matter whether the lock comes
         self._wal_pages = 0  # in the write-ahead log after our last commit
         self._checkpoint_after = 0.0  # on the clock of perf_counter
+        self._again_s = _SOONEST_AGAIN_S
+        self._insist_at: float | None = None  # on the same clock: when to wait for readers; None: not drawn
+        self._span_s = _FIRST_SPAN_S
         #: Called now and then while we wait for a lock; it must not use this database.
         self.while_waiting: Callable[[], None] | None = None
-        connection.set_busy_handler(self._wait_for_lock)
-        if writable:
-            connection.set_wal_hook(self._saw_wal)  # takes the place of SQLite's checkpoints within COMMIT
+        #: Opens it anew after ``distrust``; called with this object, to which it gives a connection.
+        self.renew: Callable[[Database], None] | None = None
+        self.attach(connection)
         _open_databases.add(self)
+
+    def attach(self, connection: apsw.Connection) -> None:
+        """Use this connection from now on."""
+        self._connection = connection
+        connection.set_busy_handler(self._wait_for_lock)
+        if self.writable:
+            connection.set_wal_hook(self._saw_wal)  # takes the place of SQLite's checkpoints within COMMIT
 
     @property
     def connection(self) -> apsw.Connection:
         """The APSW connection; raises after a fork or a close."""
+        if self._connection is None and self.renew is not None:
+            self.renew(self)
         if self._connection is None:
             message = "this connection is closed, or was opened by the parent process"
             raise RuntimeError(message)
@@ -173,8 +192,20 @@ class Database:
             finally:
                 os.close(log)
 
+    def distrust(self) -> None:
+        """After an error of a file system that several machines use: what comes next opens the file anew.
+
+        A file server that was out of reach may have dropped our locks, and a client that came back opens our files
+        again without them. SQLite would go on with pages that others have changed since, and write them.
+        """
+        if self.is_shared and self.renew is not None and self._connection is not None:
+            connection, self._connection = self._connection, None
+            with suppress(apsw.Error):
+                connection.close()
+
     def close(self) -> None:
         """Close the connection. The database itself needs no goodbye."""
+        self.renew = None
         _open_databases.discard(self)
         if self._turnstile is not None:
             self._turnstile.close()
@@ -193,6 +224,10 @@ class Database:
         """How long a lock is waited for (seconds)."""
         return SHARED_PATIENCE_S if self.is_shared else LOCK_PATIENCE_S
 
+    def hurry(self, patience_s: float) -> None:
+        """Wait no longer for a lock from now on (seconds): for whoever looks again soon."""
+        self._hurry_s = patience_s
+
     def _wait_for_lock(self, tries: int) -> bool:
         # SQLite's own handler has no jitter and steps up to 100 ms: runners that collided once collide again.
         self.stats.retries += 1
@@ -208,6 +243,8 @@ class Database:
     def _saw_wal(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
         if pages < self._wal_pages:
             self._checkpoint_after = 0.0  # the log is used from its start again
+            self._again_s = _SOONEST_AGAIN_S
+            self._insist_at, self._span_s = None, _FIRST_SPAN_S
         self._wal_pages = pages
         self.stats.wal_pages = max(self.stats.wal_pages, pages)
         return apsw.SQLITE_OK
@@ -217,31 +254,47 @@ class Database:
 
         The log is used from its start again only after everything in it was copied, so writers must keep still for the
         few milliseconds that it takes: at the turnstile they do (without, measured: hundreds of megabytes of log).
-        Where there is none, FULL takes the lock for it once the log is far too long, and does not wait long for it; at
-        the turnstile it would keep all the others waiting. A reader with an old snapshot makes all of this vain, so the
-        next attempt is not made at the next commit.
+        Where there is none, FULL takes the lock for it once the log is far too long, and does not wait long for it. At
+        the turnstile that keeps all the others waiting, so RESTART, which waits for the readers, comes rarely. A reader
+        with an old snapshot makes all of this vain, so the next attempt is not made at the next commit, and comes the
+        later the more often that was so.
         """
         if self._wal_pages < CHECKPOINT_PAGES or self._connection is None:
             return
         began = time.perf_counter()
-        if began < self._checkpoint_after:
+        is_long = self._wal_pages >= _FAR_TOO_MANY_PAGES
+        if is_long and queued and self._insists(began):
+            mode = apsw.SQLITE_CHECKPOINT_RESTART
+        elif began < self._checkpoint_after:
             return
-        passive = queued or self._wal_pages < _FAR_TOO_MANY_PAGES
-        mode = apsw.SQLITE_CHECKPOINT_PASSIVE if passive else apsw.SQLITE_CHECKPOINT_FULL
+        else:
+            mode = apsw.SQLITE_CHECKPOINT_FULL if is_long and not queued else apsw.SQLITE_CHECKPOINT_PASSIVE
         self._hurry_s = _CHECKPOINT_PATIENCE_S
         # What goes wrong here costs nothing: the log keeps what was not copied, and others are doing it when busy.
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=mode)
         self._hurry_s = None
         ended = time.perf_counter()
-        self._checkpoint_after = ended + _CHECKPOINT_AGAIN_S
+        self._checkpoint_after = ended + self._again_s
+        self._again_s = min(2 * self._again_s, _LATEST_AGAIN_S)
         self.stats.checkpoints.add(ended - began)
+
+    def _insists(self, now: float) -> bool:
+        """Whether it is this process's turn to wait for readers, of all that find the log far too long."""
+        if self._insist_at is None:
+            self._insist_at = now + self._pause.uniform(0, self._span_s)
+        if now < self._insist_at:
+            return False
+        self._span_s = min(2 * self._span_s, _LAST_SPAN_S)
+        self._insist_at = now + self._pause.uniform(self._span_s / 2, self._span_s)
+        return True
 
     def _poison(self) -> None:
         # Neither used nor closed: SQLite would close it as if the parent's locks were ours. A connection that nobody
         # refers to is closed by APSW, so it is kept.
         _inherited.append(self._connection)
         self._connection = None
+        self.renew = None
         self._turnstile = None
 
 
@@ -278,6 +331,8 @@ class _Write:
             db.connection.execute("BEGIN IMMEDIATE")
         except BaseException as error:
             self._leave()
+            if isinstance(error, DISK_ERRORS):
+                db.distrust()
             if isinstance(error, apsw.BusyError):
                 db.stats.errors += 1
                 raise StateError(
@@ -295,12 +350,16 @@ class _Write:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection = self._db.connection
+        failed: BaseException | None = error
         try:
             if error is None and self._keep:
                 seq = self._step_commit_seq()
                 connection.execute("COMMIT")
                 # Not before: after a COMMIT that failed (a full disk) the next transaction has the same number.
                 self._db._seen_commit_seq = seq  # noqa: SLF001 - one object in two classes
+        except DISK_ERRORS as refused:
+            failed = refused
+            raise
         finally:
             # After a full disk or an I/O error SQLite has rolled back already, and ROLLBACK would hide the first error.
             if connection.in_transaction:
@@ -309,12 +368,19 @@ class _Write:
             self._db.stats.held(self._name, time.perf_counter() - self._began)
             self._db._checkpoint(queued=self._queued)  # noqa: SLF001
             self._leave()
+            if isinstance(failed, DISK_ERRORS):
+                self._db.distrust()
 
     def _step_commit_seq(self) -> int:
         db = self._db
         # Two statements: RETURNING goes through a temporary table, which costs more than both.
         db.connection.execute("UPDATE meta SET commit_seq = commit_seq + 1")
         rows: list[tuple[Any, ...]] = db.connection.execute("SELECT commit_seq FROM meta").fetchall()
+        if not rows:
+            raise StateError(
+                f"the database is damaged: {db.path} (the row that says what it is, in table meta, is gone)",
+                hint="stop all runs on it, then: torc-local doctor --repair",
+            )
         seq: int = rows[0][0]
         if seq <= db._seen_commit_seq:  # noqa: SLF001
             raise StateError(

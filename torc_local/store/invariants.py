@@ -6,6 +6,7 @@ while nothing runs (or after reclaim); the others hold after every commit.
 
 from typing import NamedTuple
 
+from torc_local.ground.states import MOVES
 from torc_local.store.database import Database
 
 
@@ -25,6 +26,8 @@ class Violation(NamedTuple):
     promise: str
     example: str
 
+
+_MOVES = "VALUES " + ", ".join(f"('{before}', '{after}')" for before, after in sorted(MOVES))
 
 INVARIANTS = (
     Invariant(
@@ -244,6 +247,32 @@ INVARIANTS = (
         "what was measured is of a job, or of a workflow, that is there",
         "SELECT job_id, run_id FROM attempt_usage WHERE job_id NOT IN (SELECT id FROM job)"
         " UNION ALL SELECT workflow_id, run_id FROM node_usage WHERE workflow_id NOT IN (SELECT id FROM workflow)",
+    ),
+    Invariant(
+        "moves_are_known",
+        "the legal moves of a job are those of the program",
+        f"SELECT 'missing', column1, column2 FROM (SELECT * FROM ({_MOVES}) EXCEPT SELECT before, after FROM move)"
+        f" UNION ALL SELECT 'not legal', before, after FROM (SELECT before, after FROM move EXCEPT {_MOVES})",
+    ),
+    Invariant(
+        "runs_are_numbered",
+        "a workflow knows its newest run",
+        "SELECT w.id, w.run_id FROM workflow w WHERE w.run_id < coalesce((SELECT max(r.run_id) FROM run r"
+        " WHERE r.workflow_id = w.id), 0)",
+    ),
+    Invariant(
+        "documents_can_be_read",
+        "what is stored as JSON is JSON, and of the right kind",
+        "WITH document (place, id, kind, text) AS (SELECT 'workflow.settings', id, 'object', settings FROM workflow"
+        " UNION ALL SELECT 'job_options.options', id, 'object', options FROM job_options"
+        " UNION ALL SELECT 'action.config', id, 'object', config FROM action"
+        " UNION ALL SELECT 'runner.write_figures', id, 'object', write_figures FROM runner"
+        " UNION ALL SELECT 'coordinator.write_figures', workflow_id, 'object', write_figures FROM coordinator"
+        " UNION ALL SELECT 'runner.lock_wait_histogram', id, 'array', lock_wait_histogram FROM runner"
+        " UNION ALL SELECT 'user_data.data', id, '', data FROM user_data WHERE data IS NOT NULL"
+        " UNION ALL SELECT 'user_data.given', id, '', given FROM user_data WHERE given IS NOT NULL)"
+        " SELECT place, id FROM document"
+        " WHERE CASE WHEN json_valid(text) THEN kind NOT IN ('', json_type(text)) ELSE 1 END",
     ),
     Invariant(
         "nothing_is_half_put_back",

@@ -74,6 +74,11 @@ class Standing(NamedTuple):
     cancels: int  # when it has grown, some of the jobs that runners hold were canceled
 
 
+class _Held(NamedTuple):
+    id: int
+    status: str
+
+
 class _Id(NamedTuple):
     id: int
 
@@ -199,6 +204,7 @@ def give_back(db: Database, runner_id: int, job_ids: Iterable[int]) -> int:
 _CANCELED_OF = statement(
     "job_canceled_of_runner", "SELECT id FROM job WHERE runner_id = ? AND io & 16", _Id._make, hot=True
 )
+_HELD_BY = statement("job_held_by_runner", "SELECT id, status FROM job WHERE runner_id = ?", _Held._make, hot=True)
 _CANCEL_UNSTARTED = statement(
     "job_cancel_unstarted",
     "UPDATE job SET status = 'canceled', runner_id = NULL, io = io & ~24 WHERE id = ? AND runner_id = ?"
@@ -226,6 +232,11 @@ _COUNT_CANCEL = action("workflow_count_cancel", "UPDATE workflow SET cancels = c
 def canceled_of(db: Database, runner_id: int) -> set[int]:
     """The jobs of a runner that a person has canceled."""
     return {row.id for row in _CANCELED_OF.rows(db, (runner_id,))}
+
+
+def held_by(db: Database, runner_id: int) -> dict[int, str]:
+    """The jobs that a runner holds on record, and whether they are pending or running."""
+    return {row.id: row.status for row in _HELD_BY.rows(db, (runner_id,))}
 
 
 def cancel_unstarted(db: Database, runner_id: int, job_ids: Iterable[int]) -> list[int]:

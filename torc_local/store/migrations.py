@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 
+from torc_local.ground import remembered
 from torc_local.ground.errors import StateError
 from torc_local.store.database import Database
 
@@ -187,6 +188,7 @@ RUNGS: tuple[str, ...] = (
         written_bytes     INTEGER NOT NULL,
         samples           INTEGER NOT NULL CHECK (samples > 0),
         source            TEXT    NOT NULL CHECK (source IN ('tree', 'process')),
+        peak_gpu_memory_bytes INTEGER,
         PRIMARY KEY (job_id, run_id, attempt_id)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE node_usage (
@@ -203,10 +205,15 @@ RUNGS: tuple[str, ...] = (
     DROP VIEW v_attempts;
     CREATE VIEW v_attempts AS
         SELECT a.job_id, j.workflow_id, j.name AS job_name, a.run_id, a.attempt_id, a.return_code, a.status, a.reason,
-               a.started_at, a.ended_at, a.ended_at - a.started_at AS exec_time_s, a.cpu_s,
+               a.started_at, a.ended_at, a.ended_at - a.started_at AS exec_time_s,
+               max(a.cpu_s, coalesce(m.cpu_s, 0)) AS cpu_s,
                nullif(max(a.peak_memory_bytes, coalesce(m.peak_memory_bytes, 0), 0), 0) AS peak_memory_bytes,
                a.runner_id, n.hostname AS node, s.path AS segment, a.stdout_start, a.stdout_bytes, a.stderr_start,
-               a.stderr_bytes
+               a.stderr_bytes,
+               CASE WHEN m.peak_memory_bytes >= a.peak_memory_bytes THEN 'sampled'
+                    WHEN a.peak_memory_bytes > 0 THEN 'wait4' ELSE 'unknown' END AS peak_memory_source,
+               iif(m.peak_memory_bytes IS NULL AND a.peak_memory_bytes < 0, -a.peak_memory_bytes, NULL)
+                   AS peak_memory_at_most_bytes
         FROM attempt a
         JOIN job j ON j.id = a.job_id
         LEFT JOIN runner u ON u.id = a.runner_id
@@ -216,13 +223,16 @@ RUNGS: tuple[str, ...] = (
     CREATE VIEW v_attempt_usage AS
         SELECT u.job_id, j.workflow_id, j.name AS job_name, u.run_id, u.attempt_id, u.peak_memory_bytes,
                u.avg_memory_bytes, u.peak_cpu_percent, u.avg_cpu_percent, u.cpu_s, u.most_processes, u.read_bytes,
-               u.written_bytes, u.samples, u.source
+               u.written_bytes, u.samples, u.source, u.peak_gpu_memory_bytes
         FROM attempt_usage u JOIN job j ON j.id = u.job_id;
     CREATE VIEW v_node_usage AS
         SELECT u.workflow_id, u.run_id, n.hostname AS node, u.peak_cpu_percent, u.avg_cpu_percent, u.peak_memory_bytes,
                u.avg_memory_bytes, u.samples
         FROM node_usage u JOIN node n ON n.id = u.node_id;
 
+    -- Several nodes.
+    ALTER TABLE runner ADD COLUMN beat_at REAL;
+    ALTER TABLE runner ADD COLUMN ends_at REAL;
     """,
 )
 
@@ -236,6 +246,7 @@ def migrate(db: Database, version: int, rungs: tuple[str, ...] = RUNGS) -> None:
     Crash: a kill before COMMIT leaves the old version, and the copy; the next open climbs again.
     """
     copy = db.path.with_name(f"{db.path.name}.v{version}.bak")
+    remembered.look_again(copy.parent)
     if not copy.exists():
         _copy(db, copy)
     with db.write("migrate"):

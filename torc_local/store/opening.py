@@ -13,12 +13,12 @@ from pathlib import Path
 import apsw
 
 from torc_local import __version__
-from torc_local.ground import clock, private
+from torc_local.ground import clock, private, remembered
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import StateError
 from torc_local.ground.states import MOVES
 from torc_local.store import meta, migrations, mounts
-from torc_local.store.database import STATEMENT_CACHE, WAL_BYTES, Database, log_of
+from torc_local.store.database import DISK_ERRORS, STATEMENT_CACHE, WAL_BYTES, Database, log_of
 
 #: "torc" in ASCII: lets ``file`` and us tell our databases from other programs'.
 APPLICATION_ID = 0x746F7263
@@ -31,7 +31,7 @@ _HEADER_BYTES = 100  # of every SQLite file
 
 WAL = "wal"
 ROLLBACK = "delete"
-JOURNALS = (WAL, ROLLBACK)
+JOURNALS = meta.JOURNALS
 
 _FORMATS = slice(18, 20)  # of the header: 2, 2 when the file needs its write-ahead log (SQLite's file format)
 
@@ -56,6 +56,7 @@ def open_or_create(
     """
     private.refuse_trap(path)
     if not path.exists():
+        _check_mount(path)  # before anything is made there
         try:
             private.make_directory(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
@@ -87,9 +88,10 @@ def open_existing(
 ) -> Database:
     """Open for writing a database that exists; ``create`` fills an empty file."""
     _check_file(path)
-    _check_mount(path)
-    if not os.access(path, os.W_OK):
-        raise StateError(f"the database cannot be written: {path}", hint="check its owner and permissions (ls -l)")
+    is_shared = _check_mount(path) is mounts.Use.SHARED
+    # A journal that is there already could be written and not removed where the directory is somebody else's.
+    if not os.access(path, os.W_OK) or (is_shared and not os.access(path.parent, os.W_OK)):
+        raise _not_writable(path)
     db = Database(path, _connect(path, apsw.SQLITE_OPEN_READWRITE), writable=True, turnstile=turnstile)
     try:
         _check_version(db, (journal or journal_for(path)) if create else None)
@@ -97,7 +99,18 @@ def open_existing(
     except BaseException as error:
         db.close()
         raise translated(error, path) from error
+    db.renew = lambda db: _renew(db, durability)
     return db
+
+
+def _renew(db: Database, durability: Durability) -> None:
+    """Open the file anew for an object that is in use. Raises apsw.Error, and it can be tried again."""
+    db.attach(_bare(db.path, apsw.SQLITE_OPEN_READWRITE))
+    try:
+        _settings(db, durability)
+    except BaseException:
+        db.distrust()
+        raise
 
 
 def open_alone(path: Path) -> Database:
@@ -139,6 +152,17 @@ def open_alone(path: Path) -> Database:
 
 def open_read_only(path: Path) -> Database:
     """Open for looking. Works on a file or directory that we cannot write."""
+    db = open_to_examine(path)
+    try:
+        db.is_shared = meta.get(db).journal != WAL
+    except BaseException as error:
+        db.close()
+        raise translated(error, path) from error
+    return db
+
+
+def open_to_examine(path: Path) -> Database:
+    """The same, of a file that may not say what it is any more (table meta)."""
     _check_file(path)
     _check_mount(path)
     try:
@@ -147,10 +171,10 @@ def open_read_only(path: Path) -> Database:
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_READONLY_ROLLBACK:
             _roll_back(path)
-            return open_read_only(path)
+            return open_to_examine(path)
         # Reading in WAL mode needs a -shm file. Where it cannot be made and no -wal is left, the file does not change.
         wal = log_of(path)
-        if wal.exists() and wal.stat().st_size:
+        if mounts.use_of(path) is mounts.Use.SHARED or (wal.exists() and wal.stat().st_size):
             raise translated(error, path) from error
         uri = path.resolve().as_uri() + "?immutable=1"
         db = Database(path, _connect(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI), writable=False)
@@ -166,7 +190,6 @@ def open_read_only(path: Path) -> Database:
             f"the database is of an older version ({version}, this program reads {migrations.NEWEST}): {path}",
             hint="any command that writes, such as torc-local run, brings it up to date",
         )
-    db.is_shared = meta.get(db).journal != WAL
     return db
 
 
@@ -214,9 +237,18 @@ def _roll_back(path: Path) -> None:
 
 def _connect(path: Path | str, flags: int) -> apsw.Connection:
     try:
-        connection = apsw.Connection(str(path), flags=flags, statementcachesize=STATEMENT_CACHE)
+        return _bare(path, flags)
     except apsw.Error as error:
         raise translated(error, Path(path)) from error
+
+
+def _bare(path: Path | str, flags: int) -> apsw.Connection:
+    vfs = None
+    if isinstance(path, Path) and mounts.use_of(path) is mounts.Use.SHARED:  # else a URI: nothing can be undone there
+        from torc_local.store import hot_journal  # noqa: PLC0415 - loads ctypes, which costs each command 7 ms
+
+        vfs = hot_journal.vfs_for(path)
+    connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=STATEMENT_CACHE)
     # Plans do not depend on bound values. Otherwise SQLite prepares a statement anew each time that values are bound,
     # because a value might tell its planner something: measured, four fifths of the time of a look at the queue.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
@@ -227,7 +259,7 @@ def _connect(path: Path | str, flags: int) -> apsw.Connection:
 def _check_file(path: Path) -> None:
     private.refuse_trap(path)
     try:
-        found = path.stat()
+        found = remembered.stat(path)
     except FileNotFoundError:
         raise StateError(
             f"there is no database at {path}", hint="torc-local run WORKFLOW.yaml makes one; or name it with --db PATH"
@@ -247,10 +279,11 @@ def _check_file(path: Path) -> None:
         )
 
 
-def _check_mount(path: Path) -> None:
+def _check_mount(path: Path) -> mounts.Use:
     """Raise StateError where several machines could have the file open, and locks or the journal do not allow that."""
-    if mounts.use_of(path) is mounts.Use.LOCAL:
-        return
+    use = mounts.use_of(path)
+    if use is mounts.Use.LOCAL:
+        return use
     mount = mounts.mount_of(path)
     if mount.local_locks is not None:
         option, cure = mount.local_locks
@@ -265,6 +298,7 @@ def _check_mount(path: Path) -> None:
             hint=f"end all runs on it, then: torc-local --db {path} db share; or say --local when only this machine "
             "will ever use it",
         )
+    return use
 
 
 def _shared_place(mount: mounts.Mount) -> str:
@@ -364,6 +398,16 @@ def _identify(db: Database) -> int:
     return version
 
 
+def check_version(db: Database) -> None:
+    """Raise StateError when an open file was brought to another version by somebody."""
+    version = _identify(db)
+    if version != migrations.NEWEST:
+        raise StateError(
+            f"the database is of another version by now ({version}, this program reads {migrations.NEWEST}): {db.path}",
+            hint="use the torc-local that did it",
+        )
+
+
 def _fill(db: Database, journal: str) -> None:
     import secrets  # noqa: PLC0415 - as above
 
@@ -417,6 +461,24 @@ def translated(error: BaseException, path: Path) -> BaseException:
             return StateError(f"the database is locked by another program: {path}", hint=f"fuser {path}")
         case _:
             return error
+
+
+def is_out_of_reach(error: BaseException) -> bool:
+    """Whether an error, or what it is a sentence for, is one of a file system that is not full: it may pass."""
+    for one in (error, error.__cause__ or error.__context__):
+        if isinstance(one, (*DISK_ERRORS, OSError)) and not isinstance(one, apsw.FullError):
+            return True
+    return False
+
+
+def _not_writable(path: Path) -> StateError:
+    try:
+        os.statvfs(path)  # a file server that is out of reach denies access, too, and only this says why
+    except OSError as error:
+        refused = StateError(f"cannot open the database {path}: {_words(error)}")
+        refused.__cause__ = error
+        return refused
+    return StateError(f"the database cannot be written: {path}", hint="check its owner and permissions (ls -l)")
 
 
 def _is_full(error: BaseException) -> bool:

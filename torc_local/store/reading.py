@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from torc_local.ground.limits import LIMITS_MEMORY, LIMITS_RUNTIME
 from torc_local.ground.states import RETRIABLE
 from torc_local.store.database import Database
 from torc_local.store.registry import UNSUCCESSFUL, statement
@@ -130,12 +131,14 @@ class Neighbour(NamedTuple):
 
 
 class FailureRow(NamedTuple):
-    """Jobs that did not succeed for the same reason: how many, and the first one's name."""
+    """Jobs that did not succeed for the same reason: how many, and the first and the last of their names."""
 
     status: str
     reason: str | None
     jobs: int
     example: str
+    last_example: str
+    outcome: str | None = None  # of their newest attempts; None: they had none
 
 
 class Activity(NamedTuple):
@@ -145,6 +148,13 @@ class Activity(NamedTuple):
     first_start: float | None
     last_end: float | None
     cpu_s: float
+
+
+class CoreTime(NamedTuple):
+    """Seconds by processors: what attempts used, and what was theirs, by what they ask for."""
+
+    used_s: float
+    reserved_s: float
 
 
 class RunnerFigures(NamedTuple):
@@ -208,6 +218,16 @@ class Requirements(NamedTuple):
     memory_bytes: int
     runtime_s: float
     limits: int
+
+    @property
+    def stated_memory(self) -> int | None:
+        """Bytes, when the file states any."""
+        return self.memory_bytes if self.limits & LIMITS_MEMORY else None
+
+    @property
+    def stated_runtime(self) -> float | None:
+        """Seconds, when the file states any."""
+        return self.runtime_s if self.limits & LIMITS_RUNTIME else None
 
 
 class _Name(NamedTuple):
@@ -383,17 +403,17 @@ _FAILURES = statement(
     "  THEN CASE WHEN j.blocker_failed THEN NULL ELSE 'canceled by a person' END"
     " WHEN a.reason LIKE 'oom: % (%' THEN substr(a.reason, 1, instr(a.reason, ' (') - 1)"
     " WHEN instr(a.reason, char(10)) THEN substr(a.reason, 1, instr(a.reason, char(10)) - 1) ELSE a.reason END,"
-    " count(*), min(j.name) FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
+    " count(*), min(j.name), max(j.name), a.status FROM job j LEFT JOIN attempt a ON a.job_id = j.id AND NOT EXISTS"
     " (SELECT 1 FROM attempt b WHERE b.job_id = a.job_id AND (b.run_id, b.attempt_id) > (a.run_id, a.attempt_id))"
     f" WHERE j.workflow_id = ? AND {UNSUCCESSFUL}"
-    " GROUP BY 1, 2 ORDER BY count(*) DESC, min(j.id)",
+    " GROUP BY 1, 2, 6 ORDER BY count(*) DESC, min(j.id)",
     FailureRow._make,
     hot=True,
 )
 
 
 def failures(db: Database, workflow_id: int) -> list[FailureRow]:
-    """Jobs that did not succeed, grouped by state and reason, the largest group first."""
+    """Jobs that did not succeed, grouped by state, reason and outcome, the largest group first."""
     return _FAILURES.rows(db, (workflow_id,))
 
 
@@ -408,6 +428,20 @@ _ACTIVITY = statement(
 def activity(db: Database, workflow_id: int, run_id: int) -> Activity:
     """What the attempts of a run add up to; one pass over them."""
     return _ACTIVITY.one(db, (workflow_id, run_id))
+
+
+_CORE_TIME = statement(
+    "read_core_time",
+    "SELECT coalesce(sum(a.cpu_s), 0.0), coalesce(sum((a.ended_at - a.started_at) * r.num_cpus), 0.0)"
+    " FROM job j JOIN attempt a ON a.job_id = j.id AND a.run_id = ?2"
+    " JOIN resource_requirements r ON r.id = j.resource_requirements_id WHERE +j.workflow_id = ?1",
+    CoreTime._make,
+)
+
+
+def core_time(db: Database, workflow_id: int, run_id: int) -> CoreTime:
+    """What the attempts of a run had of processors; one pass over them."""
+    return _CORE_TIME.one(db, (workflow_id, run_id))
 
 
 _RUNNERS = statement(

@@ -104,8 +104,11 @@ class _Id(NamedTuple):
     id: int
 
 
-class _Slots(NamedTuple):
+class Crew(NamedTuple):
+    """How many share one lock."""
+
     slots: int
+    runners: int
 
 
 class _Flag(NamedTuple):
@@ -154,8 +157,8 @@ def free_on_node(db: Database, node_id: int) -> Held:
 
 _INSERT = statement(
     "runner_insert",
-    "INSERT INTO runner (workflow_id, run_id, node_id, pid, pid_start, slots, started_at, acts)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    "INSERT INTO runner (workflow_id, run_id, node_id, pid, pid_start, slots, started_at, acts, beat_at, ends_at)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?9) RETURNING id",
     _Id._make,
 )
 
@@ -171,22 +174,23 @@ def insert(
     slots: int,
     at: float,
     acts: bool = False,
+    ends_at: float | None = None,
 ) -> int:
-    """Register a runner process; its id. ``acts``: it executes actions, and no jobs."""
-    return _INSERT.one(db, (workflow_id, run_id, node_id, pid, pid_start, slots, at, int(acts))).id
+    """Register a runner process; its id. ``acts``: it executes actions, and no jobs; ``ends_at``: its time limit."""
+    return _INSERT.one(db, (workflow_id, run_id, node_id, pid, pid_start, slots, at, int(acts), ends_at)).id
 
 
 _BEAT = action(
     "runner_beat",
-    "UPDATE runner SET beat = beat + 1, held_cpus = ?, held_memory_bytes = ?, held_gpus = ?"
+    "UPDATE runner SET beat = beat + 1, beat_at = ?, held_cpus = ?, held_memory_bytes = ?, held_gpus = ?"
     " WHERE id = ? AND ended_at IS NULL",
     hot=True,
 )
 
 
-def beat(db: Database, runner_id: int, held: Held) -> bool:
+def beat(db: Database, runner_id: int, held: Held, *, at: float) -> bool:
     """Show that the runner lives, and what its slots hold; False when others have declared it dead."""
-    return _BEAT.run(db, (*held, runner_id)) > 0
+    return _BEAT.run(db, (at, *held, runner_id)) > 0
 
 
 _METRICS = action(
@@ -294,17 +298,17 @@ def finished_actors(db: Database, workflow_id: int, run_id: int, node_id: int) -
     return [row.id for row in _ACTORS.rows(db, (workflow_id, run_id, node_id))]
 
 
-_SLOTS = statement(
+_CREW = statement(
     "runner_alive_slots",
-    "SELECT coalesce(sum(slots), 0) FROM runner WHERE workflow_id = ? AND ended_at IS NULL AND NOT acts",
-    _Slots._make,
+    "SELECT coalesce(sum(slots), 0), count(*) FROM runner WHERE workflow_id = ? AND ended_at IS NULL AND NOT acts",
+    Crew._make,
     hot=True,
 )
 
 
-def slots_alive(db: Database, workflow_id: int) -> int:
-    """Slots of all live runners of a workflow together."""
-    return _SLOTS.one(db, (workflow_id,)).slots
+def crew(db: Database, workflow_id: int) -> Crew:
+    """The live runners of a workflow, and their slots together."""
+    return _CREW.one(db, (workflow_id,))
 
 
 _SEGMENT = statement("segment_insert", "INSERT INTO segment (runner_id, path) VALUES (?, ?) RETURNING id", _Id._make)

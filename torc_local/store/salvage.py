@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from torc_local.store import meta
 from torc_local.store.database import Database
 from torc_local.store.missing import Named
 
@@ -151,12 +152,13 @@ class _Reader:
 
 
 def _copy_meta(old: Database, new: Database) -> None:
-    columns = "token, created_by, created_at, commit_seq, journal"
     try:
-        (row,) = old.connection.execute(f"SELECT {columns} FROM meta").fetchall()
-        new.connection.execute(f"UPDATE meta SET ({columns}) = (?, ?, ?, ?, ?)", row)
-    except (*_UNREADABLE, ValueError):
-        return  # the new file's own will do; only leftover processes of old jobs are not known by it
+        said = meta.find(old)
+    except _UNREADABLE:
+        said = None
+    # Otherwise the new file's own will do; only leftover processes of old jobs are not known by it.
+    if said is not None:
+        meta.make(new, said)
 
 
 def _copy_sequences(old: Database, new: Database) -> None:

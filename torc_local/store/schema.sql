@@ -202,6 +202,9 @@ CREATE TABLE runner (
     -- longest], "wal_pages": most pages it saw in the write-ahead log.
     write_figures       TEXT    NOT NULL DEFAULT '{}',
     acts                INTEGER NOT NULL DEFAULT 0 CHECK (acts IN (0, 1)),   -- it executes actions, and no jobs
+    -- Several nodes. For people alone, by the clock of the runner's machine: nobody decides by them.
+    beat_at             REAL,                                -- when it bumped its beat last
+    ends_at             REAL,                                -- when its allocation or time limit ends; NULL: never
     CONSTRAINT end_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 CREATE INDEX runner_alive ON runner (workflow_id) WHERE ended_at IS NULL;
@@ -414,8 +417,8 @@ CREATE TABLE attempt_usage (
     run_id            INTEGER NOT NULL,
     attempt_id        INTEGER NOT NULL,
     peak_memory_bytes INTEGER NOT NULL,                      -- largest seen: of a sample, or of one process at any time
-    avg_memory_bytes  INTEGER NOT NULL,                      -- over the samples
-    peak_cpu_percent  REAL    NOT NULL,                      -- between two samples; 100 is one processor
+    avg_memory_bytes  INTEGER NOT NULL,                      -- from its start to the last sample
+    peak_cpu_percent  REAL    NOT NULL,                      -- between two samples, over half a second at least; 100 is one processor
     avg_cpu_percent   REAL    NOT NULL,                      -- from its start to the last sample
     cpu_s             REAL    NOT NULL,                      -- processor time until the last sample
     most_processes    INTEGER NOT NULL,
@@ -425,6 +428,7 @@ CREATE TABLE attempt_usage (
     -- What the peak is: tree, all its processes at one moment; process, the largest one of them at any moment (the
     -- kernel keeps that, so nothing between two samples is missed).
     source            TEXT    NOT NULL CHECK (source IN ('tree', 'process')),
+    peak_gpu_memory_bytes INTEGER,                           -- largest sample, on all GPUs; NULL: none was seen
     PRIMARY KEY (job_id, run_id, attempt_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -473,10 +477,15 @@ CREATE VIEW v_jobs AS
 
 CREATE VIEW v_attempts AS
     SELECT a.job_id, j.workflow_id, j.name AS job_name, a.run_id, a.attempt_id, a.return_code, a.status, a.reason,
-           a.started_at, a.ended_at, a.ended_at - a.started_at AS exec_time_s, a.cpu_s,
+           a.started_at, a.ended_at, a.ended_at - a.started_at AS exec_time_s,
+           max(a.cpu_s, coalesce(m.cpu_s, 0)) AS cpu_s,
            nullif(max(a.peak_memory_bytes, coalesce(m.peak_memory_bytes, 0), 0), 0) AS peak_memory_bytes,
            a.runner_id, n.hostname AS node, s.path AS segment, a.stdout_start, a.stdout_bytes, a.stderr_start,
-           a.stderr_bytes
+           a.stderr_bytes,
+           CASE WHEN m.peak_memory_bytes >= a.peak_memory_bytes THEN 'sampled'
+                WHEN a.peak_memory_bytes > 0 THEN 'wait4' ELSE 'unknown' END AS peak_memory_source,
+           iif(m.peak_memory_bytes IS NULL AND a.peak_memory_bytes < 0, -a.peak_memory_bytes, NULL)
+               AS peak_memory_at_most_bytes
     FROM attempt a
     JOIN job j ON j.id = a.job_id
     LEFT JOIN runner u ON u.id = a.runner_id
@@ -519,7 +528,7 @@ CREATE VIEW v_actions AS
 CREATE VIEW v_attempt_usage AS
     SELECT u.job_id, j.workflow_id, j.name AS job_name, u.run_id, u.attempt_id, u.peak_memory_bytes,
            u.avg_memory_bytes, u.peak_cpu_percent, u.avg_cpu_percent, u.cpu_s, u.most_processes, u.read_bytes,
-           u.written_bytes, u.samples, u.source
+           u.written_bytes, u.samples, u.source, u.peak_gpu_memory_bytes
     FROM attempt_usage u JOIN job j ON j.id = u.job_id;
 
 CREATE VIEW v_node_usage AS

@@ -27,7 +27,7 @@ def snapshot(db: Database, copy: Path) -> None:
     part = copy.with_name(f".{copy.name[:200]}.{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(part, _FLAGS, 0o600))  # SQLite fills an empty file, and keeps its mode
-        db.connection.execute("VACUUM INTO ?", (str(part),))
+        _copy(db.connection, part)
         _sync(part)
         publish(part, copy)
         _sync(copy.parent)
@@ -39,6 +39,16 @@ def snapshot(db: Database, copy: Path) -> None:
         raise StateError(f"cannot write the snapshot {copy}: {error}", hint="is there room? (df -h)") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _copy(connection: apsw.Connection, part: Path) -> None:
+    # On a shared file system a connection that only looks could write, and has promised not to; this is not writing.
+    promised = connection.pragma("query_only")
+    connection.pragma("query_only", False)
+    try:
+        connection.execute("VACUUM INTO ?", (str(part),))
+    finally:
+        connection.pragma("query_only", promised)
 
 
 def publish(part: Path, final: Path) -> None:

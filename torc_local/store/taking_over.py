@@ -137,7 +137,7 @@ _COPY_ATTEMPTS = action(
 )
 _SEEN = (
     "peak_memory_bytes, avg_memory_bytes, peak_cpu_percent, avg_cpu_percent, cpu_s, most_processes, read_bytes,"
-    " written_bytes, samples, source"
+    " written_bytes, samples, source, peak_gpu_memory_bytes"
 )
 _COPY_USAGE = action(
     "taken_usage",

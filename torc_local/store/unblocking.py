@@ -56,6 +56,21 @@ def waiting(db: Database, workflow_id: int) -> bool:
     return bool(_ANY.one(db, (workflow_id,)).present)
 
 
+_QUIET = statement(
+    "workflow_quiet",
+    "SELECT NOT EXISTS (SELECT 1 FROM job WHERE workflow_id = ?1 AND status = 'ready')"
+    " AND NOT EXISTS (SELECT 1 FROM job WHERE runner_id IS NOT NULL AND workflow_id = ?1)"
+    " AND NOT EXISTS (SELECT 1 FROM ended WHERE workflow_id = ?1)",
+    _Present._make,
+    hot=True,
+)
+
+
+def quiet(db: Database, workflow_id: int) -> bool:
+    """Whether no job is ready or claimed, and nothing has ended that was not counted off: no job can start any more."""
+    return bool(_QUIET.one(db, (workflow_id,)).present)
+
+
 _CLEAR = action("batch_clear", "DELETE FROM temp.batch")
 _FILL = action(
     "batch_fill",

@@ -23,6 +23,7 @@ class Usage(NamedTuple):
     written_bytes: int
     samples: int
     source: str
+    peak_gpu_memory_bytes: int | None = None
 
 
 class NodeUsage(NamedTuple):
@@ -42,7 +43,7 @@ class NodeUsage(NamedTuple):
 # down, and averages are those of whoever saw more. The job may be gone by now.
 _KEEP = action(
     "usage_keep",
-    "INSERT INTO attempt_usage SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+    "INSERT INTO attempt_usage SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14"
     " WHERE EXISTS (SELECT 1 FROM job WHERE id = ?1)"
     " ON CONFLICT DO UPDATE SET"
     " source = iif(excluded.peak_memory_bytes > peak_memory_bytes, excluded.source, source),"
@@ -52,7 +53,9 @@ _KEEP = action(
     " avg_cpu_percent = iif(excluded.samples >= samples, excluded.avg_cpu_percent, avg_cpu_percent),"
     " cpu_s = max(cpu_s, excluded.cpu_s), most_processes = max(most_processes, excluded.most_processes),"
     " read_bytes = max(read_bytes, excluded.read_bytes), written_bytes = max(written_bytes, excluded.written_bytes),"
-    " samples = max(samples, excluded.samples)",
+    " samples = max(samples, excluded.samples), peak_gpu_memory_bytes ="
+    " max(coalesce(peak_gpu_memory_bytes, excluded.peak_gpu_memory_bytes),"
+    " coalesce(excluded.peak_gpu_memory_bytes, peak_gpu_memory_bytes))",
     hot=True,
 )
 _KEEP_NODE = action(
@@ -93,6 +96,7 @@ class Measured(NamedTuple):
     peak_memory_bytes: int
     sampled_peak_bytes: int | None
     peak_cpu_percent: float | None
+    reason: str | None = None  # why it did not complete
 
 
 _MEASURED = statement(
@@ -101,7 +105,7 @@ _MEASURED = statement(
     " CASE WHEN a.reason LIKE 'oom:%' THEN 'oom' WHEN a.reason LIKE 'timeout:%' THEN 'timeout'"
     "  WHEN a.return_code IN (-9, 137) THEN 'killed' ELSE '' END,"
     " a.ended_at - a.started_at, max(a.cpu_s, coalesce(m.cpu_s, 0)), a.peak_memory_bytes, m.peak_memory_bytes,"
-    " m.peak_cpu_percent FROM job j JOIN attempt a ON a.job_id = j.id"
+    " m.peak_cpu_percent, a.reason FROM job j JOIN attempt a ON a.job_id = j.id"
     " LEFT JOIN attempt_usage m ON m.job_id = a.job_id AND m.run_id = a.run_id AND m.attempt_id = a.attempt_id"
     " WHERE j.workflow_id = ? AND a.status IN ('completed', 'failed') ORDER BY a.job_id, a.run_id, a.attempt_id",
     Measured._make,

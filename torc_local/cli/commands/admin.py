@@ -29,12 +29,20 @@ def doctor(
     benchmark: Annotated[
         bool, typer.Option("--benchmark", help="Also stress the file system for some seconds, beside the database.")
     ] = False,
+    nodes: Annotated[
+        bool,
+        typer.Option("--nodes", help="Also test its file system with another machine, where the same is called now."),
+    ] = False,
 ) -> int:
-    """Examine the database and its file system; exit code 4 when something is wrong."""
+    """Examine the database and its file system; exit code 4 when something is wrong.
+
+    With --nodes on two machines at once it says in a minute whether a shared file system is fit: locks, what one sees
+    of the other's writes, claims per second. For that no database need be there.
+    """
     from torc_local.cli.looking import show_health
 
     return show_health(
-        db_of(context, database), repair=repair, benchmark=benchmark, as_json=wants_json(context, answer)
+        db_of(context, database), repair=repair, benchmark=benchmark, nodes=nodes, as_json=wants_json(context, answer)
     )
 
 

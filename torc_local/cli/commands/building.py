@@ -22,6 +22,7 @@ from torc_local.cli.options import (
     db_of,
     wants_json,
 )
+from torc_local.ground.errors import InputError
 from torc_local.spec.formats import Format as FileFormat
 
 
@@ -34,6 +35,7 @@ def create(
     answer: Answer = None,
     *,
     dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only check the file.")] = False,
+    skip_checks: Annotated[bool, typer.Option("--skip-checks", hidden=True)] = False,  # noqa: ARG001 - Torc's
 ) -> int:
     """Store a workflow without running it; print its id."""
     from torc_local.cli.changing import check_file, create_workflow
@@ -213,7 +215,17 @@ def export_(
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: standard output, which is also -]"),
     ] = None,
+    logs: Annotated[
+        Path | None,
+        typer.Option(
+            "--logs",
+            metavar="FILE",
+            readable=False,
+            help="Instead, a .tar.gz of what its jobs wrote, its file and the database.",
+        ),
+    ] = None,
     database: Database = None,
+    answer: Answer = None,
     *,
     results: Annotated[
         bool, typer.Option("--results", "--include-results", help="Also how all attempts ended.")
@@ -221,7 +233,19 @@ def export_(
     events: Annotated[bool, typer.Option("--events", "--include-events", help="Also what has happened.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> int:
-    """Write a workflow as a JSON document that Torc and `import` read."""
+    """Write a workflow as a JSON document that Torc and `import` read; --logs packs what its jobs wrote instead."""
+    if logs is not None:
+        from torc_local.cli.bundling import bundle_logs
+
+        if output is not None or results or events:
+            raise InputError(
+                "--logs writes another file than the rest of export", hint="leave out -o, --results, --events"
+            )
+        return bundle_logs(
+            db_of(context, database), target, logs, None, force=force, as_json=wants_json(context, answer)
+        )
+    if answer is not None:
+        raise InputError("-f is for --logs: export writes JSON")
     from torc_local.cli.portable import export_workflow
 
     return export_workflow(db_of(context, database), target, output, results=results, events=events, force=force)

@@ -11,9 +11,13 @@ from torc_local.cli.options import (
     Database,
     DryRun,
     Failed,
+    MemoryMultiplier,
     OfWorkflow,
+    RecoveryHook,
     Regex,
+    RetryUnknown,
     ReturnCode,
+    RuntimeMultiplier,
     Select,
     States,
     Target,
@@ -121,6 +125,37 @@ def refresh(
     chosen = place.existing(target, db_of(context, database))
     return restarting.refresh(
         restarting.Order(chosen.database, chosen.workflow_id, dry_run, wants_json(context, answer))
+    )
+
+
+@app.command()
+def recover(
+    context: typer.Context,
+    target: Target = None,
+    memory_multiplier: MemoryMultiplier = 1.5,
+    runtime_multiplier: RuntimeMultiplier = 1.5,
+    recovery_hook: RecoveryHook = None,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    retry_unknown: RetryUnknown = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Raise the limits that jobs were ended at, and put these jobs back, so that the next run does them again.
+
+    Memory and run time are raised for all jobs that ask for the same. Jobs of runners that died are put back, too;
+    what failed for another reason is left, unless told otherwise. Says what and why; -n does nothing else.
+    """
+    from torc_local.cli import recovering
+
+    return recovering.recover(
+        recovering.Order(
+            db_of(context, database),
+            target,
+            recovering.cure(memory_multiplier, runtime_multiplier, recovery_hook, retry_unknown=retry_unknown),
+            dry_run,
+            wants_json(context, answer),
+        )
     )
 
 

@@ -1,6 +1,7 @@
 """Commands that only look."""
 # ruff: noqa: PLC0415 - bodies import what they need when they are called
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,9 @@ from torc_local.cli.options import (
     MOST,
     Answer,
     Database,
+    DryRun,
     Failed,
+    Format,
     InWorkflow,
     Job,
     Limit,
@@ -18,17 +21,20 @@ from torc_local.cli.options import (
     OfWorkflow,
     Records,
     Regex,
+    ReportFormat,
     ReturnCode,
     Select,
     States,
     Target,
     db_of,
+    report_format,
     wants_items,
     wants_json,
 )
+from torc_local.cli.words import WHOLE, ReportWords
 from torc_local.ground.errors import InputError
 
-_report = typer.Typer(rich_markup_mode=None, help="Figures of a run: scale.")
+_report = typer.Typer(rich_markup_mode=None, cls=ReportWords, help="Everything about a run, as a page or as text.")
 app.add_typer(_report, name="report")
 
 
@@ -58,11 +64,23 @@ def status(
     exit_status: Annotated[
         bool, typer.Option("--exit-status", help="Exit code 0 completed, 1 with failures, 3 work remains.")
     ] = False,
+    all_groups: Annotated[bool, typer.Option("--all-groups", help="All families of jobs, however many.")] = False,
 ) -> int:
-    """Show how far a workflow is and what went wrong."""
+    """Show how far a workflow is and what went wrong.
+
+    Jobs whose names differ in numbers only are one group. MEDIAN and P95 are run times of attempts that completed; PEAK
+    MEM is the most that any of its attempts used, ASKED the memory that its requirements state; CPU EFF is processor
+    time by the processors asked for. ! is worth a look.
+    """
     from torc_local.cli.looking import show_status
 
-    return show_status(db_of(context, database), target, as_json=wants_json(context, answer), exit_status=exit_status)
+    return show_status(
+        db_of(context, database),
+        target,
+        as_json=wants_json(context, answer),
+        exit_status=exit_status,
+        all_groups=all_groups,
+    )
 
 
 _Sort = Annotated[
@@ -141,7 +159,11 @@ def logs(
     return_code: ReturnCode = None,
     regex: Regex = None,
     workflow: InWorkflow = None,
+    output_dir: Annotated[
+        Path | None, typer.Option("-o", "--output-dir", metavar="DIR", readable=False, hidden=True)
+    ] = None,
     database: Database = None,
+    answer: Annotated[Format | None, typer.Option("--format", help="How --analyze answers: table or json.")] = None,
     *,
     failed: Failed = False,
     paths: Annotated[
@@ -149,17 +171,39 @@ def logs(
     ] = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job ends.")] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead of standard output.")] = False,
+    analyze: Annotated[
+        bool, typer.Option("--analyze", help="Instead, count lines whose meaning is known, of all jobs or of SELECT.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", hidden=True)] = False,
 ) -> int:
     """Print what a job wrote, byte for byte; of several jobs, each under its name."""
+    from torc_local.cli import analyzing
     from torc_local.cli.logs import Shown, print_logs
     from torc_local.cli.selecting import Asked
 
-    return print_logs(
+    shown = Shown(attempt, stderr, tail, grep, paths)
+    asked = Asked(tuple(select or ()), states, failed, return_code, regex)
+    verb = analyzing.torcs_verb(db_of(context, database), workflow, select or [])
+    if verb is not None and verb.word == "bundle":
+        from torc_local.cli.bundling import bundle_logs
+
+        return bundle_logs(
+            db_of(context, database), verb.target, None, output_dir, force=force, as_json=wants_json(context, answer)
+        )
+    if output_dir is not None or force:
+        raise InputError("-o and --force are for logs bundle", hint="torc-local logs --help")
+    if not analyze and verb is None:
+        if answer is not None:
+            raise InputError("--format is for logs --analyze: output is printed as it is")
+        return print_logs(db_of(context, database), workflow, asked, shown, follow=follow)
+    if follow or shown != Shown():
+        raise InputError("--analyze looks at all that jobs wrote", hint="leave out -f and what chooses lines")
+    return analyzing.analyze(
         db_of(context, database),
         workflow,
-        Asked(tuple(select or ()), states, failed, return_code, regex),
-        Shown(attempt, stderr, tail, grep, paths),
-        follow=follow,
+        asked if verb is None else Asked(),
+        None if verb is None else verb.target,
+        as_json=wants_json(context, answer),
     )
 
 
@@ -193,15 +237,48 @@ def results(
 
 
 @app.command()
-def recommend(context: typer.Context, target: Target = None, database: Database = None, answer: Answer = None) -> int:
+def recommend(
+    context: typer.Context,
+    target: Target = None,
+    write_spec: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-spec", metavar="FILE", readable=False, help="Write the workflow file with what would be right."
+        ),
+    ] = None,
+    memory_multiplier: Annotated[
+        float, typer.Option("--memory-multiplier", metavar="X", help="Suggest X times the memory of nearly all.")
+    ] = 1.2,
+    runtime_multiplier: Annotated[
+        float, typer.Option("--runtime-multiplier", metavar="X", help="The same for run time.")
+    ] = 1.2,
+    database: Database = None,
+    answer: Answer = None,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Let the jobs of the workflow ask for it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
+    dry_run: DryRun = False,
+) -> int:
     """Show what jobs used against what they ask for, and suggest requirements.
 
     For each set of requirements, over all attempts: memory at most, run time and processors. The YAML is for pasting
-    into the workflow file. Attempts that were ended for a limit count as lower bounds.
+    into the workflow file. Attempts that were ended for a limit count as lower bounds. --apply changes what is stored,
+    for jobs that run from now on, and only what the file states; --write-spec makes a file of it.
     """
-    from torc_local.cli.looking import show_advice
+    from torc_local.cli import recommending
 
-    return show_advice(db_of(context, database), target, as_json=wants_json(context, answer))
+    return recommending.recommend(
+        recommending.Order(
+            db_of(context, database),
+            target,
+            recommending.margins(memory_multiplier, runtime_multiplier),
+            apply,
+            write_spec,
+            force,
+            dry_run,
+            wants_json(context, answer),
+        )
+    )
 
 
 @app.command("check-resource-utilization", hidden=True)
@@ -224,11 +301,29 @@ def check_resource_utilization(
     return show_utilization(db_of(context, database), target, wanted, as_json=wants_json(context, answer))
 
 
-@_report.callback(invoke_without_command=True)
-def report(context: typer.Context) -> None:
-    """Figures of a run: scale."""
-    if context.invoked_subcommand is None:
-        raise InputError("which report?", hint="torc-local report scale")
+@_report.command(WHOLE)
+def report(
+    context: typer.Context,
+    target: Target = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", readable=False, help="Write it there; - is standard output."),
+    ] = None,
+    form: Annotated[
+        ReportFormat | None,
+        typer.Option("-f", "--format", help="[default: as FILE ends; text without FILE]", show_default=False),
+    ] = None,
+    database: Database = None,
+) -> int:
+    """Write everything about the newest run into one file, such as report.html.
+
+    What became of it, why jobs failed and what to do, limits to ask for, when and where jobs ran, families, outliers,
+    the graph, all jobs, and how each number was obtained. The page needs no network and no server. Text and Markdown
+    have the first three parts. docs/report.md explains it; `torc-local report scale` shows what the run cost the queue.
+    """
+    from torc_local.cli.reporting import show_report
+
+    return show_report(db_of(context, database), target, file, report_format(context, form))
 
 
 @_report.command()

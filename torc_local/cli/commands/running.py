@@ -30,6 +30,7 @@ from torc_local.cli.options import (
     States,
     Target,
     TimeLimit,
+    TimeSeries,
     db_of,
     wants_json,
 )
@@ -69,6 +70,12 @@ def run(
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="Run although input files are missing.")] = False,
     time_limit: TimeLimit = None,
+    nodes: Annotated[
+        Path | None,
+        typer.Option(
+            "--nodes", metavar="FILE", readable=False, help="Also run on the machines that FILE names, by ssh."
+        ),
+    ] = None,
     limits: Annotated[
         bool,
         typer.Option("--limits/--no-limits", help="End jobs that use more memory or time than they ask for."),
@@ -81,9 +88,14 @@ def run(
     ] = True,
     monitor: Monitored = True,
     sample_interval: SampleInterval = None,
+    time_series: TimeSeries = False,
     junit: Annotated[
         Path | None,
         typer.Option("--junit", metavar="FILE", readable=False, help="At the end, write the jobs as JUnit XML."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", readable=False, help="At the end, write a report, such as out.html."),
     ] = None,
     notify: Annotated[
         str | None,
@@ -96,6 +108,7 @@ def run(
     batch: Annotated[int | None, typer.Option("--batch", min=1, max=1000, hidden=True)] = None,
     journal: Annotated[str | None, typer.Option("--journal", hidden=True)] = None,
     no_turnstile: Annotated[bool, typer.Option("--no-turnstile", hidden=True)] = False,
+    skip_checks: Annotated[bool, typer.Option("--skip-checks", hidden=True)] = False,  # noqa: ARG001 - Torc's
     poll_interval: Annotated[float | None, typer.Option("--poll-interval", hidden=True)] = None,  # noqa: ARG001 - Torc's
 ) -> int:
     """Run a workflow here until it is done; go on where it stopped.
@@ -105,8 +118,8 @@ def run(
     """
     if grace != grace:  # noqa: PLR0124 - "nan" is a number to Python, and neither long nor short
         raise InputError("invalid value for '--grace': nan is no number of seconds", hint="torc-local run --help")
-    if contention and (junit or notify):
-        raise InputError("--contention runs no jobs: leave out --junit and --notify")
+    if contention and (junit or report or notify):
+        raise InputError("--contention runs no jobs: leave out --junit, --report and --notify")
     if contention:
         from torc_local.cli.contention import Asked, run_contention
 
@@ -154,8 +167,11 @@ def run(
             limit_runtime=limits and runtime_limits,
             monitor=monitor,
             sample_interval_s=sample_interval,
+            time_series=time_series,
             junit=junit,
+            report=report,
             notify=notify,
+            nodes=nodes,
         )
     )
 
@@ -178,6 +194,7 @@ def join(
     *,
     monitor: Monitored = True,
     sample_interval: SampleInterval = None,
+    time_series: TimeSeries = False,
 ) -> int:
     """Work on a workflow as one node of several; begin it when nobody has.
 
@@ -211,6 +228,7 @@ def join(
             limit_runtime=True,
             monitor=monitor,
             sample_interval_s=sample_interval,
+            time_series=time_series,
         )
     )
 

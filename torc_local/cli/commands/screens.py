@@ -9,20 +9,42 @@ from torc_local.cli.app import app
 from torc_local.cli.options import (
     MOST,
     Answer,
+    Cpus,
     Database,
     Failed,
+    Gpus,
+    Jobs,
     Limit,
     ListAnswer,
     ListFormat,
+    Memory,
+    MemoryMultiplier,
     OfWorkflow,
+    RecoveryHook,
     Regex,
+    RetryUnknown,
     ReturnCode,
+    RuntimeMultiplier,
     Select,
     States,
     Target,
     db_of,
     wants_items,
     wants_json,
+)
+from torc_local.ground.errors import InputError
+
+#: Options of ``watch`` that mean nothing without --recover.
+_OF_RECOVERY = (
+    "most",
+    "memory_multiplier",
+    "runtime_multiplier",
+    "recovery_hook",
+    "retry_unknown",
+    "jobs",
+    "cpus",
+    "memory",
+    "gpus",
 )
 
 
@@ -86,15 +108,63 @@ def watch(
             help="Between two looks.  [default: 1 on a terminal, otherwise 30]",
         ),
     ] = None,
+    most: Annotated[
+        int, typer.Option("--max-retries", min=0, max=MOST, metavar="N", help="With --recover: so many times.")
+    ] = 3,
+    memory_multiplier: MemoryMultiplier = 1.5,
+    runtime_multiplier: RuntimeMultiplier = 1.5,
+    recovery_hook: RecoveryHook = None,
+    jobs: Jobs = None,
+    cpus: Cpus = None,
+    memory: Memory = None,
+    gpus: Gpus = None,
     database: Database = None,
+    *,
+    recover: Annotated[
+        bool, typer.Option("--recover", help="Work on it here when nobody does, and recover what fails.")
+    ] = False,
+    retry_unknown: RetryUnknown = False,
 ) -> int:
     """Show the status until the workflow has ended: painted anew on a terminal, a line per change elsewhere.
 
-    Exit codes are those of `wait`.
+    With --recover it is brought to its end: while others work on it, they are watched; when nobody does, it runs here
+    (-j, --cpus, --memory and --gpus are for that). What was ended for too low a limit runs again with a higher one, as
+    `recover` does it. Exit codes are those of `wait`.
     """
-    from torc_local.cli.waiting import watch as watch_it
+    if not recover:
+        # By name: which package the type of a source is in depends on the release of typer.
+        sources = {name: context.get_parameter_source(name) for name in _OF_RECOVERY}
+        named = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+        if named:
+            option = "--max-retries" if named[0] == "most" else f"--{named[0].replace('_', '-')}"
+            raise InputError(f"{option} is for watch --recover", hint="add --recover, or leave it out")
+        from torc_local.cli.waiting import watch as watch_it
 
-    return watch_it(db_of(context, database), target, interval=interval)
+        return watch_it(db_of(context, database), target, interval=interval)
+    from torc_local.cli import recovering, recovery_loop
+
+    given = {"-j": jobs, "--cpus": cpus, "--memory": memory, "--gpus": gpus}
+    return recovery_loop.watch(
+        recovery_loop.Loop(
+            db_of(context, database),
+            target,
+            recovering.cure(memory_multiplier, runtime_multiplier, recovery_hook, retry_unknown=retry_unknown),
+            most,
+            interval,
+            [word for option, value in given.items() if value is not None for word in (option, str(value))],
+        )
+    )
+
+
+@app.command()
+def tui(context: typer.Context, target: Target = None, database: Database = None) -> int:
+    """Look at a workflow on the whole screen: jobs, runners, the graph, events, logs; ? there lists the keys.
+
+    It changes nothing but what is asked for and agreed to there. Needs the extra tui.
+    """
+    from torc_local.cli.full_screen import show
+
+    return show(db_of(context, database), target)
 
 
 @app.command()

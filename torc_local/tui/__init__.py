@@ -1,0 +1,1 @@
+"""The full-screen view of a workflow (extra ``tui``): it looks, once a second, and changes nothing unasked."""
