@@ -71,7 +71,7 @@ def test_processor_time_of_children(place):
     place.run()
     found = usage(place)
     assert 0.6 <= found["one"]["cpu_time_seconds"] < 0.8
-    # Nobody waits for the child. What /proc says of a process that lives is cut to whole ticks, in user and in system mode.
+    # Nobody waits for the child. What /proc says of a process that lives is cut to ticks, in user and in system mode.
     cut = 2 * 2 / os.sysconf("SC_CLK_TCK")
     assert 1.2 - cut <= found["two"]["cpu_time_seconds"] < 1.5
     assert found["one"]["avg_cpu_percent"] <= 101

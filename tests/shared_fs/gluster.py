@@ -5,12 +5,13 @@ The server needs no daemon and no configuration of this machine; everything is i
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from tests.shared_fs.nodes import LONG, MAIN, Nodes, do
 
@@ -170,15 +171,29 @@ class Gluster(Nodes):
 
     def down(self) -> None:
         for _, process in self._running:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            process.kill()
         for number in (1, 2):
             subprocess.run(["umount", "-l", str(self.mount(number))], check=False, capture_output=True)
         for pid in reversed(self._pids):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+            _end(pid)
+        # Without its client a mount answers those that still wait for it, so that they can end.
+        for _, process in self._running:
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=20)
         for number in (1, 2):
             subprocess.run(["ip", "netns", "del", self._space(number)], check=False, capture_output=True)
             subprocess.run(["ip", "link", "del", f"{self._tag}v{number}"], check=False, capture_output=True)
         subprocess.run(["ip", "link", "del", f"{self._tag}b"], check=False, capture_output=True)
+
+
+def _end(daemon: int) -> None:
+    """It takes its time to end, or hangs and never does."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(daemon)
+        process.terminate()
+        until = time.monotonic() + 2
+        while process.status() != psutil.STATUS_ZOMBIE:  # whoever adopted it may not care
+            if time.monotonic() > until:
+                process.kill()
+                return
+            time.sleep(0.02)
