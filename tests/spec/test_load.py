@@ -1,15 +1,18 @@
 """From a path to a checked workflow."""
 
+import errno
 import io
 import json
+import os
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torc_local.ground.errors import SpecError
+from torc_local.ground.errors import ExitCode, SpecError, StateError
 from torc_local.spec.fields import JOB_KEYS, RESOURCE_KEYS
 from torc_local.spec.load import load, loads
 from torc_local.spec.model import Job
@@ -88,6 +91,19 @@ def test_a_directory_is_not_a_workflow(tmp_path):
 def test_an_impossible_path_is_a_problem_and_no_crash(path):
     with pytest.raises(SpecError):
         load(path)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ESTALE])
+def test_what_the_machine_cannot_read_is_no_bad_workflow_file(tmp_path, monkeypatch, code):
+    """Whoever is told so tries again, and does not look for the mistake in the file."""
+
+    def open_(path, mode):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "open", open_)
+    with pytest.raises(StateError, match=os.strerror(code).lower()) as caught:
+        load(tmp_path / "w.yaml")
+    assert caught.value.exit_code == ExitCode.STATE
 
 
 def test_a_large_command_is_kept_whole(read):

@@ -25,6 +25,9 @@ SOON_S = 20.0
 #: What the program may answer: done, jobs failed, stopped early, trouble with the file system.
 ANSWERS = (0, 1, 3, 4)
 
+#: Also of a name that a person has given: there is no such file, or it may not be read.
+NAMED = (*ANSWERS, 2)
+
 
 def why_not() -> str | None:
     """Why no system call can be broken here."""
@@ -107,11 +110,12 @@ def try_each(faults: Iterable[Fault], attempt: Callable[[Fault], list[str]]) -> 
 def answered(outcome: Outcome, fault: Fault, *, killed: bool) -> list[str]:
     """What is wrong with how the program ended and with what it said."""
     wrong = []
-    if outcome.code not in ANSWERS and not (killed and outcome.code == -9):
+    answers = NAMED if fault.how in ("EACCES", "ENOENT") else ANSWERS
+    if outcome.code not in answers and not (killed and outcome.code == -9):
         wrong.append(f"exit code {outcome.code}: {outcome.err}")
     if "Traceback" in outcome.err or "internal error" in outcome.err:
         wrong.append(f"a bug is admitted: {outcome.err}{_saved(outcome.err)}")
-    if outcome.code in ANSWERS[1:] and not outcome.err.strip():
+    if outcome.code in answers[1:] and not outcome.err.strip():
         wrong.append(f"exit code {outcome.code} and not a word")
     if outcome.seconds > SOON_S:
         wrong.append(f"it took {outcome.seconds:.1f} s")

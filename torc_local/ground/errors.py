@@ -32,7 +32,7 @@ _MEANINGS = {
     ExitCode.FAILED: "the workflow is finished; at least one job failed, was canceled or can never run",
     ExitCode.BAD_INPUT: "bad input: command line, workflow file, unknown id or name; nothing was changed",
     ExitCode.INCOMPLETE: "stopped early, work remains: run again to go on",
-    ExitCode.STATE: "trouble with the database, its file system or the disk; see: torc-local doctor",
+    ExitCode.STATE: "trouble with the database, a file system or the disk; see: torc-local doctor",
     ExitCode.INTERNAL: "internal error: a bug in torc-local; the message names the saved traceback",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C (SIGINT) after saving state",
     ExitCode.TERMINATED: "stopped by SIGTERM or SIGHUP after saving state",
@@ -89,7 +89,7 @@ class SpecError(InputError):
 
 
 class StateError(TorcLocalError):
-    """The database, its file system or the disk cannot be used as it is."""
+    """The database, a file system or the disk cannot be used as it is."""
 
     exit_code = ExitCode.STATE
 

@@ -1,18 +1,22 @@
 """The text of a workflow file, and which line and column an offset in it is."""
 
 import bisect
+import errno
 import re
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from torc_local.ground.errors import Problem, SpecError
+from torc_local.ground.errors import Problem, SpecError, StateError
 from torc_local.spec.formats import SUFFIXES
 from torc_local.spec.wording import printable
 
 LARGEST_FILE = 1 << 30  # bytes
 _STEP = 1 << 20
 _LONGEST_EXCERPT = 200  # characters
+
+#: Errors of a name that no file can have, or of what is no file; any other is the machine's.
+_WRONG_NAME = (errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO, errno.ENODEV)
 
 _UNPRINTABLE = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f]")
 
@@ -68,7 +72,7 @@ class Source:
 def read_bytes(path: str | Path) -> tuple[bytes, str]:
     """The content of a file and its name for messages; ``-`` is standard input.
 
-    Raises SpecError, with one problem, for whatever keeps the file from being read.
+    Raises SpecError, with one problem, for a name that is wrong, and StateError when the machine cannot read the file.
     """
     if str(path) == "-":
         return _content(sys.stdin.buffer), "<stdin>"
@@ -85,6 +89,8 @@ def read_bytes(path: str | Path) -> tuple[bytes, str]:
         raise SpecError([Problem(file, 0, 0, "you may not read this file", "see: ls -l")]) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if isinstance(error, OSError) and error.errno not in _WRONG_NAME:
+            raise StateError(f"{file}: the file cannot be read: {reason.lower()}") from None
         raise SpecError([Problem(file, 0, 0, f"the file cannot be read: {reason}")]) from None
 
 
