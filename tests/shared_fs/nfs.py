@@ -184,9 +184,14 @@ class Nfs(Nodes):
         numbers = set(self._kernels) & {1, 2}
         return {(number, pid) for number in numbers for pid in json.loads(self._ask(number, long=LONG).answer())}
 
+    @property
+    def keeps_locks(self) -> bool:
+        """Of a node that it does not hear any more: version 3 knows no lease."""
+        return self._options.startswith("vers=3")
+
     def die(self, number: int) -> None:
         """With its kernel, but for version 3: its server keeps the locks of a dead machine until that boots again."""
-        if self._options.startswith("vers=3"):
+        if self.keeps_locks:
             self._ask(number, die=True).answer()
         else:
             self._kernels.pop(number).kill()

@@ -191,6 +191,15 @@ def test_who_does_not_own_the_database_makes_no_journal(shared, monkeypatch):
         assert values(db) == [(0,)], "but sees one"
 
 
+def test_the_size_of_the_database_is_asked_for_by_each_that_reads(shared, monkeypatch):
+    asked, by_statx = [], hot_journal._by_statx
+    monkeypatch.setattr(hot_journal, "_by_statx", lambda path: asked.append(path) or by_statx(path))
+    with opening.open_existing(shared) as db:
+        asked.clear()
+        assert values(db) == [(0,)]
+        assert asked == [str(shared), str(journal_of(shared))]
+
+
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
 def test_without_statx_the_file_is_opened(shared, monkeypatch, number):
     """An old kernel, or a container that does not know the call."""

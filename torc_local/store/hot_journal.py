@@ -1,4 +1,4 @@
-"""The journal that a dead writer left is asked for at the file server, whatever this machine remembers.
+"""The journal that a dead writer left, and the size of the database, are asked for at the file server.
 
 SQLite looks for it by name, under a lock, before it reads (https://sqlite.org/lockingv3.html, hot journals), and undoes
 what is half written. An NFS client remembers for up to a minute that a name was not there, and no lock makes it ask
@@ -12,6 +12,10 @@ old as the memory. So:
   is none, and which the next writer takes for its own. Nobody removes it but a writer that commits: another might have
   it open already. Only the owner of the database makes one, since the next writer could not use somebody else's; others
   open the directory, which makes an NFS client ask for its names again (NFS 3: a moment later).
+
+SQLite takes the size right afterwards, under the same lock. One that the machine remembers from before it opened the
+file (FUSE: for a second; a lock changes nothing there, reading does) is smaller than what the first page says when
+another machine has let the database grow, which SQLite takes for damage. So the size is asked for with the journal.
 """
 
 import ctypes
@@ -66,6 +70,7 @@ class _Asks(apsw.VFS):
     def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: N802
         if flags != apsw.SQLITE_ACCESS_EXISTS or pathname not in _journals:
             return super().xAccess(pathname, flags)
+        _learn_size(_database_of(pathname))
         try:
             return _is_filled(pathname)
         except FileNotFoundError:
@@ -137,20 +142,37 @@ def _as_others_see(journal: str) -> bool:
 
 def _asked(path: str) -> _File:
     """The file as the server knows it. Raises OSError."""
-    found = ctypes.create_string_buffer(256)
-    if hasattr(_libc, "statx"):
-        if _libc.statx(_CWD, os.fsencode(path), _FORCE_SYNC, _MODE | _NLINK | _SIZE, found) == 0:
-            return _File(*_STATX.unpack_from(found))
-        number = ctypes.get_errno()
-        if number not in (errno.ENOSYS, errno.EPERM):
-            raise OSError(number, os.strerror(number), path)
-    # An old kernel, or a container that does not let it pass: to open a file asks for it, too.
+    if (found := _by_statx(path)) is not None:
+        return found
+    # To open a file asks for it, too.
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         same = os.fstat(fd)
     finally:
         os.close(fd)
     return _File(same.st_nlink, same.st_mode, same.st_size)
+
+
+def _learn_size(database: str) -> None:
+    """Let this machine know the size that the server knows. Never by opening it: to close it would end our locks."""
+    with suppress(OSError):  # SQLite meets the same, and tells
+        _by_statx(database)
+
+
+def _by_statx(path: str) -> _File | None:
+    """The file as the server knows it; None on an old kernel, or in a container that does not let it pass.
+
+    Raises OSError.
+    """
+    if not hasattr(_libc, "statx"):
+        return None
+    found = ctypes.create_string_buffer(256)
+    if _libc.statx(_CWD, os.fsencode(path), _FORCE_SYNC, _MODE | _NLINK | _SIZE, found) == 0:
+        return _File(*_STATX.unpack_from(found))
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EPERM):
+        return None
+    raise OSError(number, os.strerror(number), path)
 
 
 def _makes(journal: str) -> bool:
