@@ -19,6 +19,7 @@ import traceback
 import torc_local
 from tests.syscalls import steps
 from torc_local.cli.main import main
+from torc_local.store import database
 
 #: Who waits for a watcher: the work with all that it forks, or only its n-th fork (the supervisor's first is the
 #: coordinator, then come runners). Otherwise the supervisor would always meet a fault before those below it do.
@@ -33,6 +34,9 @@ _LATE = (
     "importlib.readers", "importlib.resources.readers", "multiprocessing.popen_fork", "shlex", "signal", "socket",
     "tempfile", "tqdm",
 )  # fmt: skip
+
+#: An unlock that fails leaves SQLite waiting for itself (WAL), in the end for as long as it waits for others.
+database.LOCK_PATIENCE_S = 8.0
 
 _answers = os.dup(1)
 
