@@ -421,16 +421,16 @@ print(json.dumps(seen))
 """
 
 
-def test_a_database_that_grows_on_one_node_is_not_damaged_for_another_that_opens_it(sound):
+def test_a_database_that_grows_on_one_node_is_not_damaged_for_another_that_opens_it(sound, is_full):
     """GlusterFS, as all of FUSE, remembers for a second how large it was. What SQLite says by that comes second."""
-    said = {}
+    said, seconds = {}, 8 if is_full else 4
     for asks in (True, False) if isinstance(sound, gluster.Gluster) else (True,):
         for name in sound.names("torc.db*"):
             sound.call(1, program=f"import os; os.unlink({name!r})")
-        writer = sound.start(1, program=GROWS.format(seconds=12))
+        writer = sound.start(1, program=GROWS.format(seconds=seconds + 4))
         wait_for_name(sound, "torc.db")
         time.sleep(1)
-        code, out, err = sound.call(2, program=OPENS.format(asks=asks, seconds=8))
+        code, out, err = sound.call(2, program=OPENS.format(asks=asks, seconds=seconds))
         assert code == 0, err
         said[asks] = json.loads(out)
         assert writer.communicate(timeout=60) == ("", "")
