@@ -439,6 +439,29 @@ def test_a_database_that_grows_on_one_node_is_not_damaged_for_another_that_opens
         assert any("damaged" in text or "malformed" in text for text in said[False]), "this test shows nothing"
 
 
+#: As somebody would who puts a copy in its place.
+REPLACES = """
+import os
+os.rename("torc.db", "old.db")
+open("torc.db", "w").close()
+"""
+
+
+def test_a_database_that_another_node_replaces_is_missed_within_seconds(sound, is_full):
+    if not is_full:
+        pytest.skip("in the full size only")
+    sound.write("w.json", json.dumps({"name": "one", "jobs": [{"name": "long", "command": f"sleep {LONG}"}]}))
+    first = sound.start(1, "run", "w.json", "-j", "1", "--progress", "none")
+    wait_for_output(sound, 1)
+    code, _, err = sound.call(2, program=REPLACES)
+    assert code == 0, err
+    began = time.monotonic()
+    out, err = first.communicate(timeout=60)
+    assert (first.returncode, time.monotonic() - began < 20) == (4, True), out + err
+    assert "the database was replaced by another file" in err
+    assert not sound.long_jobs()
+
+
 MISSES = """
 import time
 from torc_local.process.declared import mtime_of

@@ -193,7 +193,12 @@ def test_who_does_not_own_the_database_makes_no_journal(shared, monkeypatch):
 
 def test_the_size_of_the_database_is_asked_for_by_each_that_reads(shared, monkeypatch):
     asked, by_statx = [], hot_journal._by_statx
-    monkeypatch.setattr(hot_journal, "_by_statx", lambda path: asked.append(path) or by_statx(path))
+
+    def ask(path):
+        asked.append(path)
+        return by_statx(path)
+
+    monkeypatch.setattr(hot_journal, "_by_statx", ask)
     with opening.open_existing(shared) as db:
         asked.clear()
         assert values(db) == [(0,)]
