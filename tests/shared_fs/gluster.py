@@ -35,10 +35,10 @@ volume server
   option transport-type tcp
   option transport.socket.bind-address {address}
   option transport.socket.listen-port 24999
-  option transport.tcp-user-timeout 4
-  option transport.socket.keepalive-time 2
+  option transport.tcp-user-timeout 2
+  option transport.socket.keepalive-time 1
   option transport.socket.keepalive-interval 1
-  option transport.socket.keepalive-count 2
+  option transport.socket.keepalive-count 1
   option auth.addr.brick.allow *
   subvolumes brick
 end-volume
@@ -51,10 +51,10 @@ volume remote
   option remote-port 24999
   option remote-subvolume brick
   option ping-timeout 0
-  option transport.tcp-user-timeout 4
-  option transport.socket.keepalive-time 2
+  option transport.tcp-user-timeout 2
+  option transport.socket.keepalive-time 1
   option transport.socket.keepalive-interval 1
-  option transport.socket.keepalive-count 2
+  option transport.socket.keepalive-count 1
   option frame-timeout 20
 end-volume
 """

@@ -256,8 +256,8 @@ def test_a_node_that_was_cut_off_for_longer_than_its_lease_records_nothing_of_wh
         pytest.skip("in the full size only: it takes its time")
     size = 2500 if is_full else 60
     # A transaction may wait for seconds where much goes on. Besides, a GlusterFS client hangs for good when a process
-    # is killed that waits for a lock just when the client notices that it is cut off, after 4 s here (docs).
-    seconds = 20 if is_full else 10
+    # is killed that waits for a lock just when the client notices that it is cut off, after 2 s here (docs).
+    seconds = 20 if is_full else 6
     # Two that are running on it when it is cut off.
     long = {"name": "long{i}", "command": f"sleep {LONG}", "parameters": {"i": "1:2"}, "priority": 9}
     rounds(sound, size, sleep="; sleep 0.05", more=[long])
