@@ -56,7 +56,7 @@ def test_memory_of_children_and_shared_pages(place):
     place.write({"name": "w", "resource_monitor": FAST, "jobs": jobs})
     place.run()
     found, python_bytes = usage(place), base(place)["peak_memory_bytes"]
-    assert {item["peak_memory_source"] for item in found.values()} == {"sampled"}
+    assert found["child"]["peak_memory_source"] == "sampled", "the kernel adds up nothing"
     expected = {"alone": 200 * MB, "child": 300 * MB, "forked": 200 * MB}
     for name, size in expected.items():
         most = size + (2 if name == "child" else 1) * python_bytes
