@@ -244,4 +244,4 @@ def test_a_million_jobs_cost_no_more_each_than_a_hundred_thousand(tmp_path, smal
             break
     else:
         pytest.fail(f"costs per job {seen}")
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < (400 if small else 1000) * MB * 1.1
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < (110 if small else 500) * MB
