@@ -33,7 +33,8 @@ def pytest_addoption(parser):
         "--quarter",
         type=int,
         choices=range(4),
-        help="run only every fourth of the behaviours, the faults and what boots kernels; the four quarters are all",
+        action="append",
+        help="run only every fourth of behaviours, faults, what boots kernels and other nodes (may be repeated)",
     )
     parser.addoption(
         "--write-golden",
@@ -43,14 +44,16 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is not in the quarter that was asked for."""
-    quarter = config.getoption("--quarter")
-    if quarter is None:
+    """Leave out what is not in the quarters that were asked for; all four are everything."""
+    quarters = config.getoption("--quarter")
+    if quarters is None:
         return
     left_out = set()
-    for mark in ("behaviour", "fault", "kernels"):
-        marked = [item for item in items if item.get_closest_marker(mark)]
-        left_out |= {*marked} - {*marked[quarter::4]}
+    for mark, unless in (("behaviour", None), ("fault", None), ("kernels", None), ("shared_fs", "kernels")):
+        marked = [
+            item for item in items if item.get_closest_marker(mark) and not (unless and item.get_closest_marker(unless))
+        ]
+        left_out |= {item for number, item in enumerate(marked) if number % 4 not in quarters}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
 
