@@ -122,7 +122,6 @@ class Runner:
         self._turned = clock.monotonic()  # last transaction
         self._looked = self._turned  # last look at the canceled flag
         self._cancels = 0  # how often jobs had been canceled that runners held, when we looked last
-        self._unassigned = False  # jobs are claimed, on record, and not on a slot yet
         self._stopping = False
         self._end_at: float | None = None  # when running jobs are asked to end
         self._insist_at: float | None = None  # when they are not asked any more
@@ -145,8 +144,8 @@ class Runner:
                 if (reason := self._step()) is not None:
                     return reason
             except DISK_ERRORS as error:
-                # A look that failed; the file system of a network comes back. With jobs in no slot we must end.
-                if not self._db.is_shared or self._unassigned:
+                # A look that failed; the file system of a network comes back. What was claimed is given back.
+                if not self._db.is_shared:
                     raise
                 self._failed(error)
 
@@ -329,17 +328,17 @@ class Runner:
             *self._slots.take_results(self._policy.saw_job),
             self._slots.take_unstarted(horizon_s, everything=give_back_all),
         )
+        idle_gpus = self._slots.idle_gpus() if self._me.gpus else []
         if self._backlog.since is not None:
             try:
-                self._learn_what_came_of_it()
+                idle_gpus += self._learn_what_came_of_it()
             except DISK_ERRORS as error:
                 self._failed(error)
                 return False
-        idle_gpus = self._slots.idle_gpus() if self._me.gpus else ()
-        marks = self._slots.mark_long(horizon_s)
         noting = self._metrics.due(now)
         if noting:
             self._policy.slots_alive, self._policy.runners_alive = runners.crew(self._db, self._me.workflow_id)
+        marks = self._slots.mark_long(horizon_s)
         wish = Wish(
             results=self._backlog.results,
             marked=self._backlog.marked,
@@ -356,7 +355,6 @@ class Runner:
         try:
             done = turn(self._db, self._me, wish, at=clock.utc(now))
         except DISK_ERRORS as error:
-            self._slots.unmark(marks)
             self._failed(error)
             return False
         if idle_gpus:
@@ -364,7 +362,6 @@ class Runner:
         self._turned = clock.monotonic()
         if self._setup.cell is not None:
             self._setup.cell.heard(now)
-        self._unassigned = bool(done.batches)
         self._slots.claims_hold_until = self._turned + self._lease_s / 2
         waited_s = self._backlog.told()
         if wish.seen is not None:
@@ -387,19 +384,20 @@ class Runner:
                 self._slots.assign(slot, batch, needed, some)
             else:
                 slot.gpus = some  # all of it was canceled: given back with the next transaction
-        self._unassigned = False
         self._pause.reset()
         return True
 
-    def _learn_what_came_of_it(self) -> None:
+    def _learn_what_came_of_it(self) -> list[str]:
         """Of a transaction that failed: its COMMIT may have taken effect all the same, and only then met an error.
 
-        What it claimed is in no slot and is given back; what it marked as running is so.
+        What it claimed is in no slot and is given back; what it was to mark is running if that is on record. The GPUs
+        that it took are for no slot: these are returned.
         """
         held = jobs.held_by(self._db, self._me.runner_id)
         running = {job_id for job_id, status in held.items() if status == JobStatus.RUNNING}
         self._slots.are_marked(running)
         self._backlog.correct(self._slots.known(), set(held) - running, running)
+        return sorted(gpus.of_runner(self._db, self._me.runner_id) - self._slots.gpus()) if self._me.gpus else []
 
     def _look_up(self, batches: list[Batch]) -> list[Batch]:
         """The batches with commands filled in; what their jobs need is known to the slots."""

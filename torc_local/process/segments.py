@@ -46,20 +46,20 @@ class Segment(NamedTuple):
         # Children append (O_APPEND), so moving the shared offset disturbs nobody; it is cheaper than fstat.
         return os.lseek(self.stdout, 0, os.SEEK_END), os.lseek(self.stderr, 0, os.SEEK_END)
 
-    def cut(self, starts: tuple[int, int]) -> tuple[int, int]:
-        """Remove what was written since ``starts``, in place; where the files end now.
+    def cut(self, starts: tuple[int, int]) -> None:
+        """Remove what was written since ``starts``, in place.
 
         Nobody but the job that began there has written since. What it left running goes on at the new ends.
         """
         with suppress(OSError):  # then it stays, and is on record
             for fd, start in zip((self.stdout, self.stderr), starts, strict=True):
                 os.ftruncate(fd, start)
-        return self.ends()
 
     def close(self) -> None:
         """Close our ends; children that still write keep theirs."""
-        os.close(self.stdout)
-        os.close(self.stderr)
+        for fd in (self.stdout, self.stderr):
+            with suppress(OSError):  # of a file server that is out of reach: it is closed all the same (close(2))
+                os.close(fd)
 
     def remove(self) -> None:
         """Close and delete files that nobody has written to."""

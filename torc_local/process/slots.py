@@ -171,6 +171,10 @@ class Slots:
             name for slot in self._slots if slot.gpus and slot.task is None and not slot.queue for name in slot.gpus
         ]
 
+    def gpus(self) -> set[str]:
+        """All that were given to slots and not given back yet."""
+        return {name for slot in self._slots for name in slot.gpus}
+
     def gave_back(self, names: Collection[str]) -> None:
         """These GPUs are free, as far as the database knows."""
         for slot in self._slots:
@@ -284,22 +288,16 @@ class Slots:
 
     def _end(self, slot: Slot, task: Task, status: int, usage: struct_rusage, now: float) -> None:
         """Note how a child has ended, and make its slot ready for the next one."""
-        files = slot.files
-        assert files is not None  # noqa: S101 - a child always writes somewhere
-        try:
-            slot.ends = ends = files.ends()
-        except OSError:  # the file server is out of reach: what it wrote there is not known
-            ends = slot.ends = slot.starts
-            self._close_files(slot)
+        self._note_ends(slot)
         slot.task = None
         ended = _Ended(slot, task, status, usage, now, self.ending or slot.asked)
         self._ended.append(ended)
         if task.stdio.delete_on_success and status == 0 and not task.is_recovery and slot.files is not None:
-            ends = self._delete_output(slot, ended)
+            self._delete_output(slot, ended)
         try:
             os.killpg(slot.pid, 0)
         except ProcessLookupError:
-            if max(ends) > segments.LARGE_BYTES:
+            if max(slot.ends) > segments.LARGE_BYTES:
                 self._close_files(slot)
         except PermissionError:
             self._close_files(slot)
@@ -309,13 +307,23 @@ class Slots:
                 spawn.signal_group(slot.pid, signal.SIGKILL)
             self._close_files(slot)
 
-    def _delete_output(self, slot: Slot, ended: _Ended) -> tuple[int, int]:
-        """Remove the output of what has just ended well, unless it failed after all; where its files end."""
-        assert slot.files is not None  # noqa: S101 - as in _end
+    def _note_ends(self, slot: Slot) -> None:
+        """Note where the output of its child ends, which a file server that is out of reach does not tell."""
+        assert slot.files is not None  # noqa: S101 - a child always writes somewhere
+        try:
+            slot.ends = slot.files.ends()
+        except OSError:
+            slot.ends = slot.starts
+            self._close_files(slot)
+
+    def _delete_output(self, slot: Slot, ended: _Ended) -> None:
+        """Remove the output of what has just ended well, unless it failed after all."""
+        assert slot.files is not None  # noqa: S101 - as in _note_ends
         ended.looked, ended.why = True, self._look(ended.task.claim)
         if ended.why is None:
-            slot.ends = ended.ends = slot.files.cut(slot.starts)
-        return slot.ends
+            slot.files.cut(slot.starts)
+            self._note_ends(slot)
+            ended.ends = slot.ends
 
     def _look(self, claim: Claim) -> str | None:
         """Note the files of a job whose return code is 0; why it did not complete after all."""
@@ -352,9 +360,8 @@ class Slots:
     def _finish(self, one: _Lingering, enforcer: Enforcer) -> None:
         slot, task = one.slot, one.slot.task
         assert task is not None  # noqa: S101 - it stays until now
-        assert slot.files is not None  # noqa: S101
         spawn.signal_group(one.job.leader, signal.SIGKILL)
-        slot.ends = slot.files.ends()
+        self._note_ends(slot)
         self._close_files(slot)
         slot.task = None
         # Whoever asked everything to end meanwhile came later: it goes on record as what it was ended for.
@@ -365,8 +372,7 @@ class Slots:
 
     def _close_files(self, slot: Slot) -> None:
         if slot.files is not None:
-            with suppress(OSError):  # a file server that is out of reach; they are closed all the same
-                slot.files.close()
+            slot.files.close()
             slot.files = None
 
     def take_results(self, saw: Callable[[float], None]) -> tuple[list[Result], frozenset[int]]:
@@ -411,7 +417,8 @@ class Slots:
             if one.marked:
                 marked.append(claim.id)
             if one.task.script is not None:
-                one.task.script.unlink(missing_ok=True)
+                with suppress(OSError):
+                    one.task.script.unlink(missing_ok=True)
             saw(one.ended - one.began)
         self.ended += len(results)
         self._ended = []
@@ -455,23 +462,16 @@ class Slots:
                 marks.append(Mark(claim.id, claim.attempt_id, slot.pid, at, slot.segment_id, *slot.starts))
         return marks
 
-    def unmark(self, marks: Sequence[Mark]) -> None:
-        """Forget that these children were marked: it could not be recorded."""
-        jobs = {mark.job_id for mark in marks}
-        for slot in self._slots:
-            if slot.task is not None and slot.task.claim.id in jobs:
-                slot.marked = False
-
     def known(self) -> set[int]:
         """The jobs that run here or wait to."""
         running = {slot.task.claim.id for slot in self._slots if slot.task is not None}
         return running | {task.claim.id for slot in self._slots for task in slot.queue}
 
     def are_marked(self, job_ids: Collection[int]) -> None:
-        """Note that these are on record as running."""
+        """Note that these are on record as running, and no others."""
         for slot in self._slots:
-            if slot.task is not None and slot.task.claim.id in job_ids:
-                slot.marked = True
+            if slot.task is not None:
+                slot.marked = slot.task.claim.id in job_ids
 
     def take_unstarted(self, horizon_s: float, *, everything: bool) -> list[int]:
         """Take jobs off slots whose batch lasts too long (or off all), to be given back; their ids."""

@@ -16,6 +16,7 @@ class _Asked(NamedTuple):
 
 
 _HELD = statement("held_gpu_list", "SELECT gpu FROM held_gpu WHERE node_id = ?", _Gpu._make, hot=True)
+_OF_RUNNER = statement("held_gpu_of_runner", "SELECT gpu FROM held_gpu WHERE runner_id = ?", _Gpu._make, hot=True)
 _TAKE = action("held_gpu_insert", "INSERT INTO held_gpu (node_id, gpu, runner_id) VALUES (?, ?, ?)", hot=True)
 _GIVE_BACK = action("held_gpu_delete", "DELETE FROM held_gpu WHERE node_id = ? AND gpu = ? AND runner_id = ?", hot=True)
 _GIVE_BACK_ALL = action("held_gpu_delete_of_runner", "DELETE FROM held_gpu WHERE runner_id = ?", hot=True)
@@ -30,6 +31,11 @@ _ASKED = statement(
 def held(db: Database, node_id: int) -> set[str]:
     """The GPUs of a node that any runner holds."""
     return {row.gpu for row in _HELD.rows(db, (node_id,))}
+
+
+def of_runner(db: Database, runner_id: int) -> set[str]:
+    """The GPUs that a runner holds."""
+    return {row.gpu for row in _OF_RUNNER.rows(db, (runner_id,))}
 
 
 def take(db: Database, node_id: int, runner_id: int, names: Iterable[str]) -> None:
