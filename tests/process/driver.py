@@ -5,6 +5,7 @@
 Prints one JSON line: exit code and counts. A database that exists is resumed.
 """
 
+import itertools
 import json
 import multiprocessing
 import random
@@ -90,7 +91,42 @@ def lying_disk() -> None:
     _disks.append(_LyingDisk("lying", "unix", makedefault=True))
 
 
+class _FarFile(apsw.VFSFile):
+    """A file that the actor cannot read while another one, ``told_by``, exists."""
+
+    told_by = Path()
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+        if multiprocessing.current_process().name == "actor" and self.told_by.exists():
+            raise apsw.IOError("out of reach")
+        return super().xRead(amount, offset)
+
+
+class _FarDisk(apsw.VFS):
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        return _FarFile("unix", name, flags)
+
+
+def far_disk(told_by: Path) -> None:
+    """Put all databases of this process, and of those it forks, on a disk that its actor does not reach at times."""
+    _FarFile.told_by = told_by
+    _disks.append(_FarDisk("far", "unix", makedefault=True))
+
+
 _disks: list[apsw.VFS] = []
+
+
+def fail_before_forks() -> None:
+    """Have the supervisor not reach the database whenever it wants to start a process, and a moment later reach it."""
+    before = supervisor._Supervisor._before_fork
+    tries = itertools.count()
+
+    def at_second_try(self: supervisor._Supervisor) -> bool:
+        if next(tries) % 2 == 0:
+            raise apsw.IOError("out of reach")
+        return before(self)
+
+    supervisor._Supervisor._before_fork = at_second_try  # type: ignore[method-assign]
 
 
 def note_pragmas(file: Path) -> None:
@@ -123,6 +159,10 @@ def main() -> int:
         slow_disk(float(given["sync"]))
     if "lies" in given:
         lying_disk()
+    if "far" in given:
+        far_disk(Path(given["far"]))
+    if "forks" in given:
+        fail_before_forks()
     if "pragmas" in given:
         note_pragmas(Path(given["pragmas"]))
     if "syncs" in given:

@@ -155,10 +155,12 @@ class Actor:
 
     def _look(self) -> None:
         """Learn what is due, if anything has happened since the last look."""
+        self._told(self._learn)
+
+    def _learn(self) -> None:
         version = self._db.data_version
         if version == self._seen:
             return
-        self._seen = version
         standing = jobs.standing(self._db, self._me.workflow_id)
         if standing.is_canceled or standing.run_id != self._me.run_id:
             self._stopping = True
@@ -168,6 +170,7 @@ class Actor:
             with self._db.read():
                 over = finished(self._db, self._me.workflow_id)
                 self._standing = acting.later(self._db, self._me, self._watch, jobs_finished=over, at_end=self._at_end)
+        self._seen = version
 
     def _execute(self, action: ActionRow) -> None:
         commands = acting.commands(action) if action.action_type != acting.SCHEDULE_NODES else self._requests(action)
@@ -206,8 +209,8 @@ class Actor:
         which = f"{self._setup.token[:6]}_wf{self._me.workflow_id}_r{self._me.run_id}_{action.number}{whose}"
         return f"action_{which}.log"
 
-    def _told(self, tell: Callable[[], _Answer]) -> _Answer | None:
-        """Tell the database something; while the disk is in trouble, again and again (None: we are to stop meanwhile).
+    def _told(self, tell: Callable[[], _Answer]) -> _Answer:
+        """Tell the database something, or ask it; while the disk is in trouble, again and again.
 
         While jobs run this has no end: their runners decide when it is hopeless.
         """
@@ -307,9 +310,16 @@ class Actor:
             self._beat(now)
         if self._child is not None and now - self._looked >= LOOK_S:
             self._looked = now
-            if not self._ending and jobs.standing(self._db, self._me.workflow_id).is_canceled:
+            if not self._ending and self._is_canceled():
                 self._stopping = True
                 self._ask_to_end(signal.SIGTERM, now + INSIST_S)
+
+    def _is_canceled(self) -> bool:
+        try:
+            return bool(jobs.standing(self._db, self._me.workflow_id).is_canceled)
+        except DISK_ERRORS:
+            self._db.distrust()  # the command goes on; the next look tells
+            return False
 
     def _stop(self, kind: int, now: float) -> None:
         """The first TERM lets the command end, QUIT, or a second TERM, ends it now."""

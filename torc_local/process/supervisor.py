@@ -194,7 +194,9 @@ class _Supervisor:
         self._guardian = Guardian(info.workflow_id, info.run_id, setups[0].node_id)
         self._runners: dict[ForkProcess, Setup] = {}
         self._stages = stages  # of actions, those that have any
-        self._again: list[Setup] = []  # of runners that died and get a successor
+        self._due: list[Setup] = []  # runners that are to be started
+        self._due_stage: Stage | None = None  # of an actor that is to be started
+        self._anyone_due = False  # these, or who is always there
         self._watchman: ForkProcess | None = None  # where several machines use the database
         self._is_shared = setups[0].cell is not None
         self._acting_cell = isolation.cells(1)[0] if self._is_shared else None
@@ -226,14 +228,17 @@ class _Supervisor:
         try:
             if Stage.START in self._stages:
                 self._held_back = self._setups
-                self._fork([], Stage.START)
+                self._call_for([], Stage.START)
             else:
                 self._begin(self._setups)
-            while self._runners or self._actor is not None or self._held_back or self._take_up_added():
+            with self._reaching():
+                self._fork()
+            while self._runners or self._actor is not None or self._has_more():
                 self._wait()
                 self._look()
-                self._go_on()
-                self._begin_monitor()
+                with self._reaching():
+                    self._go_on()
+                    self._begin_monitor()
             return self._finish()
         finally:
             self._disconnect()
@@ -243,30 +248,45 @@ class _Supervisor:
     # -- processes ----------------------------------------------------------------------------------------------------
 
     def _begin(self, setups: list[Setup]) -> None:
-        """Start the runners, and who executes actions beside them."""
-        self._fork(setups, Stage.LATER if Stage.LATER in self._stages else None)
+        """Call for the runners, and for who executes actions beside them."""
+        self._call_for(setups, Stage.LATER if Stage.LATER in self._stages else None)
+
+    def _call_for(self, setups: list[Setup], stage: Stage | None = None) -> None:
+        """Note who is to be started, by the next fork that comes to it."""
+        self._due += setups
+        self._due_stage = stage or self._due_stage
+        self._anyone_due = True
 
     def _go_on(self) -> None:
-        """Let runners begin when the actions of the start are over; let the actor know when the runners have ended."""
-        if self._actor is None and self._held_back:
+        """Start who is due.
+
+        Runners begin when the actions of the start are over; the actor learns that the runners have ended.
+        """
+        if self._actor is None and self._due_stage is None and self._held_back:
             setups, self._held_back = self._held_back, []
-            if self._stop_count == 0 and self._trouble is None:
-                self._begin(setups)
-        elif self._actor is not None and not self._runners and not self._held_back and not self._told_actor:
+            self._begin(setups)
+        if self._is_going_on and self._anyone_due:
+            self._fork()
+        are_left = self._runners or self._held_back or (self._due and self._is_going_on)
+        if self._actor is not None and not are_left and not self._told_actor:
             self._told_actor = True
             if self._actor.pid is not None and self._actor.exitcode is None:
                 os.kill(self._actor.pid, actor.RUNNERS_ENDED)
+
+    @property
+    def _is_going_on(self) -> bool:
+        return self._stop_count == 0 and self._trouble is None
 
     def _begin_monitor(self) -> None:
         """Start the monitor when jobs may have lasted; without it nothing else would go differently."""
         plan = self._measured
         if plan is None or self._monitor is not None or not self._runners or self._monitors == _MOST_MONITORS:
             return
-        if self._stop_count or self._trouble is not None or clock.monotonic() - self._began < plan.patience_s:
+        if not self._is_going_on or clock.monotonic() - self._began < plan.patience_s:
             return
-        self._monitors += 1
         if not self._before_fork():
             return
+        self._monitors += 1
         process = multiprocessing.get_context("fork").Process(
             target=run_monitor, args=(plan, os.getpid()), name="monitor"
         )
@@ -283,21 +303,32 @@ class _Supervisor:
             if process.exitcode is None:
                 process.kill()
 
-    def _take_up_added(self) -> bool:
-        """Start runners again when jobs were added while the last of them was about to end; whether that is so."""
-        if self._stop_count or self._trouble is not None or not self._open():
+    def _has_more(self) -> bool:
+        """Whether anybody is to be started yet, or may be: that cannot always be learned at once."""
+        if not self._is_going_on:
+            return False
+        if self._held_back or self._anyone_due:
+            return True
+        with self._reaching():
+            if self._were_added():
+                self._call_for(self._setups)
+                return True
+        return self._unreached_since is not None
+
+    def _were_added(self) -> bool:
+        """Whether there are new jobs, added while the last runner was about to end."""
+        if not self._open():
             return False
         counts = workflows.counts(self._db(), self._info.workflow_id)
         known, self._jobs = self._jobs, sum(counts.values())
-        if self._jobs <= known or not unfinished_jobs(counts):
-            return False
-        self._fork(self._setups)
-        return True
+        return self._jobs > known and bool(unfinished_jobs(counts))
 
-    def _fork(self, setups: list[Setup], stage: Stage | None = None) -> None:
-        """Start runners, an actor for a stage, and the coordinator when there is none."""
+    def _fork(self) -> None:
+        """Start who is due: runners, an actor for a stage, and the coordinator when there is none."""
         if not self._before_fork():
             return
+        setups, stage = self._due, self._due_stage
+        self._due, self._due_stage, self._anyone_due = [], None, False
         context = multiprocessing.get_context("fork")
         parent = os.getpid()
         if self._coordinator is None:
@@ -406,20 +437,18 @@ class _Supervisor:
                 if process.exitcode == ExitCode.STATE:
                     self._trouble = ExitCode.STATE
                 elif self._may_restart():
-                    self._again.append(self._runners[process])
+                    self._call_for([self._runners[process]])
             del self._runners[process]
-        stage = self._collect_actor()
+        self._collect_actor()
         if self._monitor is not None and self._monitor.exitcode is not None:
             self._monitor = None
-        missing = False
         if self._coordinator is not None and self._coordinator.exitcode is not None:
-            missing = self._trouble is None and self._open() and self._may_restart()
+            if self._trouble is None and self._open() and self._may_restart():
+                self._call_for([])
             self._coordinator = None
         if self._watchman is not None and self._watchman.exitcode is not None:
-            self._watchman, missing = None, True
-        if self._stop_count == 0 and self._trouble is None and (self._again or stage or missing):
-            again, self._again = self._again, []
-            self._fork(again, stage)
+            self._watchman = None
+            self._call_for([])
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -446,20 +475,18 @@ class _Supervisor:
                 message = "the process that answers other nodes has died; run again to go on"
                 self._give_up(Trouble(message, recordable=True))
 
-    def _collect_actor(self) -> Stage | None:
-        """The stage that has to be gone on with, because who was at it has died."""
+    def _collect_actor(self) -> None:
+        """Have its stage gone on with when the actor has died."""
         process = self._actor
         if process is None or process.exitcode is None:
-            return None
-        again = False
+            return
         if process.exitcode != ExitCode.OK:
             self._bury(process)
             if process.exitcode == ExitCode.STATE:
                 self._trouble = ExitCode.STATE
-            else:
-                again = self._may_restart()
+            elif self._may_restart():
+                self._call_for([], self._stage)
         self._actor = None
-        return self._stage if again else None
 
     def _bury(self, process: ForkProcess) -> None:
         """A runner died: end what it left, and give its jobs to others at once."""
