@@ -11,6 +11,7 @@ import multiprocessing
 import random
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -113,6 +114,25 @@ def far_disk(told_by: Path) -> None:
     _disks.append(_FarDisk("far", "unix", makedefault=True))
 
 
+class _FirstRefuses(apsw.VFS):
+    """One that the first coordinator may only read, as when too many files are open at that moment."""
+
+    told = Path()  # made by whom it met
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        if multiprocessing.current_process().name == "coordinator" and flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
+            with suppress(FileExistsError):
+                self.told.touch(exist_ok=False)
+                flags[0] = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB
+        return apsw.VFSFile("unix", name, flags)
+
+
+def refuse_first_coordinator(told: Path) -> None:
+    """Have the system open the database of this process, and of those it forks, for reading, once."""
+    _FirstRefuses.told = told
+    _disks.append(_FirstRefuses("refusing", "unix", makedefault=True))
+
+
 _disks: list[apsw.VFS] = []
 
 
@@ -161,6 +181,8 @@ def main() -> int:
         lying_disk()
     if "far" in given:
         far_disk(Path(given["far"]))
+    if "refused" in given:
+        refuse_first_coordinator(Path(given["refused"]))
     if "forks" in given:
         fail_before_forks()
     if "pragmas" in given:

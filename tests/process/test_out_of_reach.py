@@ -29,6 +29,15 @@ def test_an_actor_waits_with_its_command_and_between_them(place):
     assert sorted(place.lines().elements()) == sorted(expected)
 
 
+def test_a_coordinator_that_may_only_read_makes_way_for_another(place):
+    written(place, 0)
+    told = place.directory / "told"
+    done = place.run(2, f"refused={told}")
+    assert (done["code"], done["counts"]) == (0, {"completed": 9}), done
+    assert told.exists()
+    assert "attempt to write a readonly database" in done["stderr"]
+
+
 @pytest.mark.parametrize("died", ["nobody", "actor.claimed", "runner.claimed", "coordinator.leased"])
 def test_whoever_cannot_be_started_at_once_is_started_a_moment_later(place, died):
     expected = written(place, 0)

@@ -284,6 +284,13 @@ def test_after_an_error_of_a_shared_file_system_the_file_is_opened_anew(tmp_path
             assert db.connection.execute("SELECT created_by FROM meta").fetchall() == [("x",)]
 
 
+def test_what_was_opened_for_reading_only_is_not_tried_again(tmp_path):
+    with opening.open_or_create(tmp_path / "t.db") as db:
+        db.before_retry(apsw.IOError("failed"))
+        with pytest.raises(apsw.ReadOnlyError):
+            db.before_retry(apsw.ReadOnlyError("attempt to write a readonly database"))
+
+
 def test_on_a_file_system_of_this_machine_a_connection_is_kept(tmp_path):
     with opening.open_or_create(tmp_path / "t.db") as db:
         before = db.connection

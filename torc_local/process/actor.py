@@ -219,7 +219,7 @@ class Actor:
             try:
                 return tell()
             except DISK_ERRORS as error:
-                self._db.distrust()
+                self._db.before_retry(error)
                 now = clock.monotonic()
                 if since is None:
                     since = now

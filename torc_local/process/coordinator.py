@@ -72,7 +72,7 @@ class Coordinator:
                 continue
             except DISK_ERRORS as error:
                 # Nothing is held here: what could not be counted off is still in the queue.
-                self._db.distrust()
+                self._db.before_retry(error)
                 self._complain(error)
                 if self._inbox.wait(RETRY_S) is None:
                     continue

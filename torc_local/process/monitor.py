@@ -173,8 +173,8 @@ class Monitor:
             self._wrote = now
             try:
                 self._note(with_node=noting)
-            except DISK_ERRORS:
-                self._db.distrust()  # said by those who need it more; later
+            except DISK_ERRORS as error:
+                self._db.before_retry(error)  # later; said by those who need it more
             else:
                 self._waiting.clear()
                 self._noted = now if noting else self._noted

@@ -23,6 +23,7 @@ A runner that was only stopped for too long finds itself fenced at its next tran
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -165,7 +166,7 @@ class Runner:
 
     def _failed(self, error: Exception) -> None:
         """Hold what there is to tell. Raises ``error`` when patience is over."""
-        self._db.distrust()
+        self._db.before_retry(error)
         self._seen_version = self._counted_version = -1
         patience_s = max(backlog.PATIENCE_S, self._lease_s) if self._db.is_shared else backlog.PATIENCE_S
         patience_s = INSIST_S if self._stopping else patience_s
@@ -422,11 +423,8 @@ class Runner:
     def _recovered(self, waited_s: float) -> None:
         self._seen_version = -1  # we have not looked at what there is for a while
         message = f"runner {self._me.runner_id} can record again, after {waited_s:.0f} s; nothing was lost"
-        try:
-            with self._db.write("event"):
-                events.record(self._db, self._me.workflow_id, at=clock.now(), kind="disk_recovered", message=message)
-        except DISK_ERRORS:
-            self._db.distrust()  # the next transaction says so
+        with suppress(*DISK_ERRORS), self._db.write("event"):  # the next transaction says so
+            events.record(self._db, self._me.workflow_id, at=clock.now(), kind="disk_recovered", message=message)
 
     def _nothing_left(self) -> bool:
         """Whether no job of the workflow can still come to this runner."""

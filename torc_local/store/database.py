@@ -203,6 +203,16 @@ class Database:
             with suppress(apsw.Error):
                 connection.close()
 
+    def before_retry(self, error: Exception) -> None:
+        """Get ready to try again what has met one of DISK_ERRORS.
+
+        Raises ``error`` when this object will never do better: where the system refuses to open a file for writing,
+        because too many are open for example, SQLite opens it for reading, says nothing, and stays with that.
+        """
+        if isinstance(error, apsw.ReadOnlyError) and not self.is_shared:
+            raise error
+        self.distrust()
+
     def close(self) -> None:
         """Close the connection. The database itself needs no goodbye."""
         self.renew = None
