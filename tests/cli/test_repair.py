@@ -2,14 +2,15 @@
 
 import random
 from contextlib import suppress
+from typing import Any
 
 import apsw
 import pytest
 
 from tests.report.small import Worked, job, spec, store
 from tests.support.damage import PAGE, cut_off, leaves, scribble, wide
-from tests.support.spoiling import spoil, spoilings
-from torc_local.store import invariants, opening, workflows
+from tests.support.spoiling import Spoiling, spoil, spoilings
+from torc_local.store import invariants, mending_values, opening, workflows
 
 #: a_1, a_2 -> gate -> b_1, b_2; b_1 -> c -> d; e is alone.
 JOBS = spec(
@@ -175,6 +176,75 @@ def test_values_that_only_tell_are_made_up_and_a_command_becomes_one_that_fails(
     assert call("job", "e").code == 4
     assert "set 2 values right" in call("doctor", "--repair").out
     assert "was lost" in call("job", "e").out
+    finish(path)
+
+
+#: What says what runs, how it ended, or what a settings or options document is: nobody may make that up.
+DECIDES = {
+    "meta": {"token", "created_by", "created_at", "commit_seq", "journal"},
+    "workflow": {"settings"},
+    "resource_requirements": {"num_cpus", "num_gpus", "num_nodes", "memory_bytes", "runtime_s", "limits"},
+    "job_options": {"options"},
+    "job": {"io"},
+    "gate": {"members", "remaining"},
+    "ended": {"cursor_id"},
+    "runner": {"run_id", "acts"},
+    "running": {"pid", "started_at", "segment_id", "stdout_start", "stderr_start"},
+    "attempt": {"runner_id", "status", "return_code"},
+    "file": {"name", "path", "is_consumed", "is_produced"},
+    "user_data": {"name", "data", "given", "is_ephemeral", "is_consumed", "is_produced"},
+    "item_set": {"kind"},
+    "recovery": {"run_id", "runner_id", "return_code"},
+    "action": {"number", "trigger_type", "action_type", "is_persistent", "config"},
+    "action_run": {"runner_id", "ended_at", "return_code"},
+}
+
+
+def test_of_every_column_it_is_known_whether_it_may_be_made_up(path):
+    with opening.open_read_only(path) as db:
+        tables: list[tuple[Any, ...]] = db.connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+        left = {
+            table: names
+            for (table,) in tables
+            if table not in mending_values._SEEN
+            and (
+                names := {
+                    name
+                    for name, is_key in db.connection.execute("SELECT name, pk FROM pragma_table_info(?)", (table,))
+                    if not is_key and name not in mending_values._TELLING.get(table, {})
+                }
+                - {key for (key,) in db.connection.execute('SELECT "from" FROM pragma_foreign_key_list(?)', (table,))}
+            )
+        }
+    assert left == DECIDES
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "left"),
+    [
+        ("attempt_usage", "cpu_s = 'x'", []),
+        ("attempt_usage", "peak_gpu_memory_bytes = 0.5", []),
+        ("node_usage", "peak_cpu_percent = 'x'", []),
+        ("runner", "ends_at = 'x'", [(None,)]),
+        ("allocation", "submitted_at = 'x'", [(0.0,)]),
+    ],
+)
+def test_of_what_was_seen_nothing_is_made_up(call, path, table, change, left):
+    damage(
+        path,
+        "INSERT INTO attempt_usage SELECT job_id, run_id, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 'tree', 1 FROM attempt",
+        "INSERT INTO node_usage SELECT 1, 1, id, 1, 1, 1, 1, 1 FROM node",
+        "INSERT INTO allocation VALUES (1, 7, 1, NULL, 5)",
+    )
+    spoil(path, Spoiling(table, change, f"UPDATE {table} SET {change}"))
+    assert call("doctor").code == 4
+    assert "set 1 value right" in call("doctor", "--repair").out
+    with opening.open_read_only(path) as db:
+        column = change.split()[0]
+        assert db.connection.execute(f"SELECT {column} FROM {table}").fetchall() == left
+    assert call("doctor").code == 0
     finish(path)
 
 

@@ -5,6 +5,8 @@ that fails, and settings, options and actions stay as they are, so that ``doctor
 without them. Keys are never touched. The caller has the database for itself, with checks and triggers off.
 """
 
+from typing import Any
+
 from torc_local.ground.states import MOVES
 from torc_local.store.database import Database
 from torc_local.store.missing import LOST_COMMAND
@@ -48,6 +50,7 @@ _TELLING: dict[str, dict[str, str]] = {
         **dict.fromkeys(("pid", "pid_start", "started_at"), "0"),
         "slots": "1",
         "ended_at": "0",
+        **dict.fromkeys(("beat_at", "ends_at"), "NULL"),
         "end_reason": "'lost'",
         "lock_wait_histogram": "'[]'",
         "write_figures": "'{}'",
@@ -67,8 +70,18 @@ _TELLING: dict[str, dict[str, str]] = {
     "user_data": {"version": "0", "job_id": "NULL", "put_at": "NULL"},
     "job_file": {"mtime_at": "NULL"},
     "job_user_data": {"version": "NULL"},
+    "recovery": {
+        **dict.fromkeys(("started_at", "ended_at"), "0"),
+        **dict.fromkeys(("stdout_start", "stdout_bytes", "stderr_start", "stderr_bytes"), "0"),
+        "segment_id": "NULL",
+    },
+    "action_run": {"started_at": "0", "losses": "0", "reason": "NULL", "log": "NULL"},
+    "allocation": {"nodes": "1", "scheduler": "NULL", "submitted_at": "0"},
     "event": {"at": "0", "type": "'lost'", "job_id": "NULL", "message": "'lost'"},
 }
+
+#: Rows that only tell how much was seen of something: one with a wrong figure is forgotten, for none would be true.
+_SEEN = ("attempt_usage", "node_usage")
 
 #: The kinds of values that a column holds, besides NULL where it may be.
 _KINDS = {"INTEGER": "'integer'", "REAL": "'real'", "TEXT": "'text'"}
@@ -94,6 +107,7 @@ def values(db: Database) -> int:
     _NO_MOVES.run(db)
     _MOVES.many(db, sorted(MOVES))
     changed = sum(_column(db, table, name, new) for table, told in _TELLING.items() for name, new in told.items())
+    changed += sum(_forget(db, table) for table in _SEEN)
     _LAST_RUN.run(db)
     return changed + _NEWEST_RUN.run(db) + _ENDED.run(db)
 
@@ -102,11 +116,22 @@ def _column(db: Database, table: str, name: str, new: str) -> int:
     ((kind, required),) = db.connection.execute(
         'SELECT type, "notnull" FROM pragma_table_info(?) WHERE name = ?', (table, name)
     )
-    nothing = "" if required else ", 'null'"
-    sql = f"UPDATE OR IGNORE {table} SET {name} = {new} WHERE typeof({name}) NOT IN ({_KINDS[kind]}{nothing})"
-    db.connection.execute(sql)
+    db.connection.execute(f"UPDATE OR IGNORE {table} SET {name} = {new} WHERE {_is_odd(name, kind, required)}")
     changed: int = db.connection.changes()
     return changed + (_texts(db, table, name, new) if kind == "TEXT" else 0)
+
+
+def _forget(db: Database, table: str) -> int:
+    columns: list[tuple[Any, ...]] = db.connection.execute(
+        'SELECT name, type, "notnull" FROM pragma_table_info(?)', (table,)
+    ).fetchall()
+    db.connection.execute(f"DELETE FROM {table} WHERE {' OR '.join(_is_odd(*column) for column in columns)}")
+    return int(db.connection.changes())
+
+
+def _is_odd(name: str, kind: str, required: int) -> str:
+    may_be = _KINDS[kind] if required else f"{_KINDS[kind]}, 'null'"
+    return f"typeof({name}) NOT IN ({may_be})"
 
 
 def _texts(db: Database, table: str, name: str, new: str) -> int:
