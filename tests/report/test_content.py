@@ -10,7 +10,8 @@ from torc_local.report import content, content_json, content_text, family_figure
 from torc_local.report.spent import Spent
 from torc_local.spec import load
 from torc_local.spec.model import Job
-from torc_local.store import opening, workflows
+from torc_local.store import opening, reading, usage, workflows
+from torc_local.store.usage import Usage
 
 
 @pytest.fixture
@@ -25,6 +26,14 @@ def test_the_verdict_counts_core_hours_of_the_run(found):
     assert facts["core-hours"] == "0.000833 used of 0.00167 reserved (50%)"
     assert facts["jobs"] == "5 completed, 1 failed, 1 canceled"
     assert content_text.outcome(found) == "finished with failures"
+
+
+def test_processor_time_is_what_the_kernel_added_up_or_what_was_seen_where_that_is_more(path, db, workflow):
+    with opening.open_existing(path) as writer, writer.write("test"):
+        usage.keep(writer, [Usage(1, 1, 1, 1, 1, 1.0, 1.0, 2.5, 1, 0, 0, 3, "tree"),
+                        Usage(2, 1, 1, 1, 1, 1.0, 1.0, 0.1, 1, 0, 0, 3, "tree")])  # fmt: skip
+    assert content.gather(db, workflow, command="torc-local").used_core_s == 5.0
+    assert reading.core_time(db, 1, 1) == (5.0, 6.0), "as the last lines of a run say"
 
 
 def test_the_critical_path_is_the_longest_chain_by_run_time(found):

@@ -432,8 +432,11 @@ def activity(db: Database, workflow_id: int, run_id: int) -> Activity:
 
 _CORE_TIME = statement(
     "read_core_time",
-    "SELECT coalesce(sum(a.cpu_s), 0.0), coalesce(sum((a.ended_at - a.started_at) * r.num_cpus), 0.0)"
+    # The kernel adds up what was waited for; a sample counts what a job left to others, too.
+    "SELECT coalesce(sum(max(a.cpu_s, coalesce(m.cpu_s, 0.0))), 0.0),"
+    " coalesce(sum((a.ended_at - a.started_at) * r.num_cpus), 0.0)"
     " FROM job j JOIN attempt a ON a.job_id = j.id AND a.run_id = ?2"
+    " LEFT JOIN attempt_usage m ON m.job_id = a.job_id AND m.run_id = a.run_id AND m.attempt_id = a.attempt_id"
     " JOIN resource_requirements r ON r.id = j.resource_requirements_id WHERE +j.workflow_id = ?1",
     CoreTime._make,
 )
