@@ -1,8 +1,8 @@
 """``doctor --repair``: mending a database that nobody uses meanwhile.
 
 Indexes are made anew from their tables. Of a file whose pages are damaged, or which lacks a table, what can be read
-goes into a new one, which takes its place; the damaged one is kept. Then everything that can be counted is counted, in
-one transaction.
+goes into a new one, which takes its place; the damaged one is kept. Then values are set right in one transaction, and
+everything that can be counted is counted in another.
 
 Crash table: what a kill leaves (ground/faults.py). In each case the next repair does what is left to do, and until then
 every other command finds what it would have found before the repair, or after it.
@@ -10,7 +10,8 @@ every other command finds what it would have found before the repair, or after i
     moment            on disk                                          afterwards
     repair.reindexed  its indexes are made anew, the rest is as it     the next repair mends the rest
                       was
-    repair.mending    as before: nothing was committed                 the same
+    repair.mending    values are set right as well, the rest is as it  the same
+                      was
     repair.mended     mended                                           nothing is left to do
     repair.salvaged   the damaged file, and a part of a new one        the next repair deletes the part
     repair.kept       the damaged file under two names                 it is kept under a third name
