@@ -1,7 +1,11 @@
-"""Files that a command leaves behind: whole or not at all, and open to their owner only."""
+"""Files that a command leaves behind where a person asked for them: whole, or as they were.
+
+They are made as other programs make them: what the umask allows, through links, and into what is no file (/dev/stdout).
+"""
 
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,11 +16,15 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def check(option: str, path: Path) -> None:
     """Raise InputError when there cannot be such a file; ``option`` named it."""
-    directory = path.parent
+    directory = path.parent if _is_special(path) else Path(os.path.realpath(path)).parent
     if path.is_dir():
         why = "it is a directory"
     elif not directory.is_dir():
-        why = f"there is no directory {directory}"
+        why = f"there is no directory {directory if path.is_symlink() else path.parent}"
+    elif _is_special(path):
+        if os.access(path, os.W_OK):
+            return
+        why = "it may not be written to"
     elif not os.access(directory, os.W_OK | os.X_OK):
         why = f"the directory {directory} may not be written to"
     else:
@@ -26,12 +34,24 @@ def check(option: str, path: Path) -> None:
 
 def write(path: Path, pieces: Iterable[str]) -> int:
     """Write text in place of what is there; how many bytes it is. Raises OSError, and then leaves what was there."""
+    if _is_special(path):
+        with path.open("wb") as file:
+            return sum(file.write(piece.encode(errors="replace")) for piece in pieces)
+    path = Path(os.path.realpath(path))
     part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(os.open(part, _FLAGS, 0o600), "w", encoding="utf-8", errors="replace") as file:
-            file.writelines(pieces)
-        size = part.stat().st_size
+        with os.fdopen(os.open(part, _FLAGS, 0o666), "wb") as file:
+            if path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            size = sum(file.write(piece.encode(errors="replace")) for piece in pieces)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return size
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is there and no file, but a device or a pipe: nothing that could be replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
