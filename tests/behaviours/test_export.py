@@ -51,6 +51,21 @@ def test_an_imported_workflow_runs_like_its_original(place):
     assert states == {"a": "completed", "b_1": "completed", "b_2": "completed", "bad": "failed"}
 
 
+def test_values_of_secrets_stay_here(place):
+    """Jobs of the copy get them from who runs it."""
+    job = {"name": "a", "command": "echo $API_TOKEN$DB_PASSWORD > log", "env": {"DB_PASSWORD": "hush"}}
+    place.write({"name": "w", "env": {"COLOUR": "blue", "API_TOKEN": "hush"}, "jobs": [job]})
+    place.call("create", "w.yaml")
+    answer = place.call("export", "-o", "x.json")
+    for name in ("API_TOKEN", "DB_PASSWORD"):
+        assert f"note: the value of {name} is left out" in answer.err
+    assert ("blue" in place.text("x.json"), "hush" in place.text("x.json")) == (True, False)
+    place.call("--db", "other.db", "import", "x.json")
+    env = os.environ | {"API_TOKEN": "to", "DB_PASSWORD": "ken"}
+    assert place.call("--db", "other.db", "run", "--progress", "none", env=env).code == 0
+    assert place.text("log") == "token\n"
+
+
 def test_nothing_of_an_imported_workflow_has_run(place):
     """Torc: states are uninitialized, runs and cancels begin anew."""
     place.write(JOBS_ONLY)

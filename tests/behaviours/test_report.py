@@ -9,7 +9,7 @@ pytestmark = pytest.mark.behaviour
 
 SOME_FAIL = {
     "name": "some fail",
-    "env": {"COLOUR": "blue"},
+    "env": {"COLOUR": "blue", "SMOKE_TOKEN": "hush"},
     "resource_requirements": [{"name": "small", "num_cpus": 1, "memory": "300m", "runtime": "PT30S"}],
     "jobs": [
         {"name": "good_{i}", "command": "sleep 0.1", "parameters": {"i": "1:6"}, "resource_requirements": "small"},
@@ -30,6 +30,7 @@ def test_a_run_leaves_a_report_and_its_exit_code_is_that_of_the_jobs(place):
     for said in ("some fail finished with failures", "exit code 3", "blue smoke", "exit code 127: command not found",
                  "could not run", "COLOUR=blue"):  # fmt: skip
         assert said in page
+    assert "hush" not in page
     assert sorted(path.name for path in place.root.iterdir()) == ["out.html", "torc_output", "w.yaml"]
 
 
@@ -67,6 +68,7 @@ def test_what_is_told_by_hand_runs_the_job_again(place):
     found = place.call("report", "-f", "json").json
     bad = next(one for one in found["failures"] if one["title"] == "exit code 3")
     line = bad["examples"][0]["reproduce"]
+    assert ('SMOKE_TOKEN="$SMOKE_TOKEN"' in line, "hush" in line) == (True, False)
     program = "import subprocess, sys; done = subprocess.run(['bash', '-c', sys.argv[1]]); sys.exit(done.returncode)"
     again = place.call(line, program=program)
     assert (again.code, again.out, again.err) == (3, "working\n", "blue smoke\n")

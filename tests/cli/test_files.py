@@ -23,14 +23,14 @@ def mode(path):
 
 @pytest.mark.usefixtures("umask")
 def test_a_new_file_may_be_read_by_whom_the_umask_allows_and_an_old_one_by_whom_it_allowed(here):
-    new, old = here / "new", here / "old"
+    private, public, old = here / "private", here / "public", here / "old"
     old.touch()
     old.chmod(0o604)
-    for path in (new, old):
-        assert files.write(path, ["a", "ü\n"]) == 4
+    for path in (private, public, old):
+        assert files.write(path, ["a", "ü\n"], files.PUBLIC if path == public else files.PRIVATE) == 4
         assert path.read_text() == "aü\n"
-    assert (mode(new), mode(old)) == (0o640, 0o604)
-    assert {path.name for path in here.iterdir()} == {"new", "old"}
+    assert [mode(path) for path in (private, public, old)] == [0o600, 0o640, 0o604]
+    assert {path.name for path in here.iterdir()} == {"private", "public", "old"}
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -22,7 +22,7 @@ def exported(spec, directory):
         number = admit.admit(db, spec, admit.Origin("me", None, clock.monotonic()))
         workflow = workflows.get(db, number)
         assert workflow is not None
-        found = dict(exporting.export(db, workflow, results=True, events_too=True))
+        found = dict(exporting.export(db, workflow, results=True, events_too=True).entries)
     return json.loads(json.dumps(found))
 
 

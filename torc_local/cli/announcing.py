@@ -55,7 +55,7 @@ def _write_junit(path: Path, workflow_id: int, junit_file: Path) -> None:
 
     with opening.open_read_only(path) as db:
         workflow = workflows.get(db, workflow_id)
-        files.write(junit_file, () if workflow is None else junit.lines(db, workflow))
+        files.write(junit_file, () if workflow is None else junit.lines(db, workflow), files.PUBLIC)
 
 
 def _write_report(path: Path, workflow_id: int, file: Path) -> None:

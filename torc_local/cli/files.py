@@ -1,6 +1,6 @@
 """Files that a command leaves behind where a person asked for them: whole, or as they were.
 
-They are made as other programs make them: what the umask allows, through links, and into what is no file (/dev/stdout).
+Through links and into what is no file (/dev/stdout), as other programs write them.
 """
 
 import os
@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from torc_local.ground.errors import InputError
+
+#: Modes of a file that is new: what is told about jobs is its owner's alone, a list of results is for build servers.
+PRIVATE, PUBLIC = 0o600, 0o666
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -32,15 +35,18 @@ def check(option: str, path: Path) -> None:
     raise InputError(f"{option}: cannot write {path}: {why}")
 
 
-def write(path: Path, pieces: Iterable[str]) -> int:
-    """Write text in place of what is there; how many bytes it is. Raises OSError, and then leaves what was there."""
+def write(path: Path, pieces: Iterable[str], mode: int = PRIVATE) -> int:
+    """Write text in place of what is there; how many bytes it is. Raises OSError, and then leaves what was there.
+
+    ``mode`` is that of a new file, as far as the umask allows it; one that is there keeps its own.
+    """
     if _is_special(path):
         with path.open("wb") as file:
             return sum(file.write(piece.encode(errors="replace")) for piece in pieces)
     path = Path(os.path.realpath(path))
     part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(os.open(part, _FLAGS, 0o666), "wb") as file:
+        with os.fdopen(os.open(part, _FLAGS, mode), "wb") as file:
             if path.exists():
                 os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             size = sum(file.write(piece.encode(errors="replace")) for piece in pieces)

@@ -27,11 +27,13 @@ def export_workflow(
         raise InputError(f"{path} exists", hint="choose another name, or replace it with --force")
     with open_workflow(option, word) as (db, workflow):
         found = export(db, workflow, results=results, events_too=events)
+    for name in found.secrets:
+        answer.note(f"note: the value of {name} is left out: jobs get it from the environment of who runs them")
     if path is None:
-        sys.stdout.writelines(answer.entries(found))
+        sys.stdout.writelines(answer.entries(found.entries))
         return ExitCode.OK
-    write_file(path, "".join(answer.entries(found)), force=force)
-    jobs = next(len(value) for key, value in found if key == "jobs" and isinstance(value, list))
+    write_file(path, "".join(answer.entries(found.entries)), force=force)
+    jobs = next(len(value) for key, value in found.entries if key == "jobs" and isinstance(value, list))
     answer.note(f"{plural(jobs, 'job')} of workflow {workflow.id} exported to {printable(str(path))}")
     return ExitCode.OK
 

@@ -5,16 +5,17 @@ of its own where it is not, which Torc ignores: ``description`` of a job, ``limi
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from torc_local import __version__
 from torc_local.ground import clock
 from torc_local.ground.errors import InputError
 from torc_local.ground.limits import LIMITS_MEMORY, LIMITS_RUNTIME
+from torc_local.ground.secret_names import is_secret
 from torc_local.ground.units import format_memory
 from torc_local.spec import options as job_options
 from torc_local.spec import settings as workflow_settings
@@ -34,10 +35,18 @@ MOST_DEPENDENCIES = 20_000_000
 Items = Iterator[dict[str, Any]]
 
 
-def export(
-    db: Database, workflow: WorkflowRow, *, results: bool, events_too: bool
-) -> list[tuple[str, object | list[dict[str, Any]]]]:
-    """The keys of the document with their values, in Torc's order. Raises InputError when it would be too large."""
+class Exported(NamedTuple):
+    """The keys of the document with their values, in Torc's order; variables whose values stay here."""
+
+    entries: list[tuple[str, object | list[dict[str, Any]]]]
+    secrets: list[str]
+
+
+def export(db: Database, workflow: WorkflowRow, *, results: bool, events_too: bool) -> Exported:
+    """The document, without the values of variables that are called like secrets.
+
+    Raises InputError when it would be too large.
+    """
     settings = workflow_settings.loads(workflow.settings)
     with db.read():
         pairs = exporting.dependency_count(db, workflow.id)
@@ -70,7 +79,12 @@ def export(
             found.append(("results", [_result(workflow.id, row) for row in _results(db, workflow.id)]))
         if events_too:
             found.append(("events", list(_events(db, workflow.id))))
-    return found
+    said_env = chain(settings.env, *(options.env for options in said.values()))
+    return Exported(found, sorted({name for name, _ in said_env if is_secret(name)}))
+
+
+def _env(pairs: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    return {name: value for name, value in pairs if not is_secret(name)} or None
 
 
 def _iso(at: float) -> str:
@@ -97,7 +111,7 @@ def _workflow(workflow: WorkflowRow, settings: Settings, jobs: Sequence[tuple[st
         "user": workflow.user,
         **_given(
             description=workflow.description,
-            env=dict(settings.env) or None,
+            env=_env(settings.env),
             project=settings.project,
             metadata=settings.metadata,
             execution_config={"mode": "direct", **execution} if execution else None,
@@ -238,7 +252,7 @@ def _jobs(
             **_given(
                 invocation_script=options.invocation_script,
                 description=options.description,
-                env=dict(options.env) or None,
+                env=_env(options.env),
             ),
             "status": one.status,
             "cancel_on_blocking_job_failure": bool(one.cancel_on_blocking_job_failure),

@@ -34,6 +34,11 @@ class OptionsOf:
         return found
 
 
+def options_in(text: str) -> Options:
+    """The options of jobs that are stored as ``text``."""
+    return options.loads(text)
+
+
 def settings_in(text: str) -> Settings:
     """The settings that are stored as ``text``."""
     return settings.loads(text)

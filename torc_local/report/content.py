@@ -1,6 +1,5 @@
 """What a report says: everything about a workflow's newest run, gathered once, for whatever writes it down."""
 
-import shlex
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -10,9 +9,10 @@ from typing import NamedTuple
 
 from torc_local.engine import graph as graphs
 from torc_local.engine.graph import Graph, Order
-from torc_local.engine.options import COMBINED, OptionsOf, Settings, settings_in, stdio_of_job
+from torc_local.engine.options import COMBINED, OptionsOf, settings_in, stdio_of_job
 from torc_local.report import (
     advice,
+    by_hand,
     causes,
     critical,
     family_figures,
@@ -210,6 +210,7 @@ def _failures(
     node_of = {one.id: hosts.get(one.node_id) for one in workers}
     settings = settings_in(workflow.settings)
     options = OptionsOf(db)
+    directory = None if stand.run is None else stand.run.directory
 
     def example(job: int) -> Example:
         stream, said = _last_lines(db, workflow.id, found.ids[job]) if found.tries[job] else ("", [])
@@ -220,7 +221,7 @@ def _failures(
             node_of.get(found.runners[job]),
             stream,
             said,
-            _reproduce(db, found.ids[job], stand, settings, options) if found.tries[job] else None,
+            by_hand.line(db, found.ids[job], directory, settings, options) if found.tries[job] else None,
         )
 
     return [
@@ -243,19 +244,6 @@ def _last_lines(db: Database, workflow_id: int, job_id: int) -> tuple[str, list[
         if lines:
             return "standard error" if stderr else "standard output", [line[:_LINE_WIDTH] for line in lines]
     return "", []
-
-
-def _reproduce(db: Database, job_id: int, stand: Status, settings: Settings, options: OptionsOf) -> str:
-    """A line for a shell that runs the job's command where and as it ran, without what the program itself sets."""
-    job = reading.job(db, job_id)
-    said = None if job.options_id is None else options(job.options_id)
-    env = dict(settings.env) | dict(() if said is None else said.env)
-    script = job.command if said is None or not said.invocation_script else f"{said.invocation_script} {job.command}"
-    line = shlex.join(["bash", "-c", script])
-    if env:
-        line = f"env {' '.join(shlex.quote(f'{name}={value}') for name, value in env.items())} {line}"
-    directory = None if stand.run is None else stand.run.directory
-    return line if directory is None else f"cd {shlex.quote(directory)} && {line}"
 
 
 def _saving(one: Advice, found: History, places: Sequence[Place]) -> Saving:

@@ -2,13 +2,17 @@
 
 import platform
 import sys
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from torc_local import __version__
-from torc_local.engine.options import settings_in
+from torc_local.engine.options import options_in, settings_in
+from torc_local.ground.secret_names import is_secret
+from torc_local.report.redacting import redacted
 from torc_local.report.text import iso
-from torc_local.store import allocations, history, meta
+from torc_local.store import allocations, exporting, history, meta
 from torc_local.store.database import Database
 from torc_local.store.workflows import RunRow, WorkflowRow
 
@@ -63,11 +67,15 @@ def gather(db: Database, workflow: WorkflowRow, run: RunRow | None) -> Provenanc
         ),
         ("report made on", f"{platform.node()}, {platform.system()} {platform.release()} ({sys.platform})"),
     ]
-    spec = None if workflow.spec_path is None else _spec(Path(workflow.spec_path), workflow.created_at)
+    spec = None
+    if workflow.spec_path is not None:
+        said = (pair for one in exporting.options(db, workflow.id) for pair in options_in(one.options).env)
+        secrets = [(name, value) for name, value in chain(settings.env, said) if is_secret(name)]
+        spec = _spec(Path(workflow.spec_path), workflow.created_at, secrets)
     return Provenance(rows, spec, str(db.path.absolute()))
 
 
-def _spec(path: Path, stored_at: float) -> Spec:
+def _spec(path: Path, stored_at: float, secrets: Sequence[tuple[str, str]]) -> Spec:
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -77,7 +85,9 @@ def _spec(path: Path, stored_at: float) -> Spec:
     note = "written to after the workflow was stored: it may say something else now" if changed else "as it was run"
     if len(content) > MOST_BYTES:
         note += f"; its first {MOST_BYTES:,} bytes"
-    return Spec(str(path), content[:MOST_BYTES].decode("utf-8", "replace"), note)
+    if secrets:
+        note += "; without the values of " + ", ".join(sorted({name for name, _ in secrets}))
+    return Spec(str(path), redacted(content[:MOST_BYTES].decode("utf-8", "replace"), secrets), note)
 
 
 def git_commit(directory: Path) -> str | None:
