@@ -302,6 +302,7 @@ class _Supervisor:
             process.join(timeout=_LAST_WORDS_S)
             if process.exitcode is None:
                 process.kill()
+            _let_go(process)
 
     def _has_more(self) -> bool:
         """Whether anybody is to be started yet, or may be: that cannot always be learned at once."""
@@ -439,14 +440,18 @@ class _Supervisor:
                 elif self._may_restart():
                     self._call_for([self._runners[process]])
             del self._runners[process]
+            _let_go(process)
         self._collect_actor()
         if self._monitor is not None and self._monitor.exitcode is not None:
+            _let_go(self._monitor)
             self._monitor = None
         if self._coordinator is not None and self._coordinator.exitcode is not None:
             if self._trouble is None and self._open() and self._may_restart():
                 self._call_for([])
+            _let_go(self._coordinator)
             self._coordinator = None
         if self._watchman is not None and self._watchman.exitcode is not None:
+            _let_go(self._watchman)
             self._watchman = None
             self._call_for([])
 
@@ -486,6 +491,7 @@ class _Supervisor:
                 self._trouble = ExitCode.STATE
             elif self._may_restart():
                 self._call_for([], self._stage)
+        _let_go(process)
         self._actor = None
 
     def _bury(self, process: ForkProcess) -> None:
@@ -640,6 +646,7 @@ class _Supervisor:
             if self._stop_count or self._trouble is not None or not self._settled():
                 os.kill(coordinator.pid, signal.SIGTERM)
             coordinator.join(timeout=10)
+            _let_go(coordinator)
             self._coordinator = None
         db = self._db()
         self._tell_events(db)
@@ -692,6 +699,16 @@ class _Supervisor:
             # In the last case somebody told the runners to stop, and not us.
             return ExitCode.INCOMPLETE
         return ExitCode.FAILED
+
+
+def _let_go(process: ForkProcess) -> None:
+    """Close what is kept open for a process that has ended. A close that fails is nobody's trouble.
+
+    Python would show it with its traceback when it comes to collect the object.
+    """
+    if process.exitcode is not None:
+        with suppress(OSError):
+            process.close()
 
 
 def _death(exitcode: int | None) -> str:
