@@ -203,6 +203,25 @@ def test_a_dry_run_shows_and_changes_nothing(place):
     assert place.rows("SELECT dependency_count FROM v_workflows") == [(0,)]
 
 
+def test_what_is_to_happen_after_all_jobs_happens_after_those_that_came_last(place):
+    """The runners have ended when they come, and an action is still at work."""
+    run = {"action_type": "run_commands"}
+    place.write({"name": "w", "jobs": [job("a", "echo a >> log")], "actions": [
+        {"trigger_type": "on_jobs_complete", "jobs": ["a"], "commands": [f"touch between; {WAIT}"], **run},
+        {"trigger_type": "on_workflow_complete", "commands": ["echo end >> ../log"], **run},
+    ]})  # fmt: skip
+    process = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
+    place.wait_for("torc_output/between")
+    ended = "SELECT count(*) FROM v_runners WHERE ended_at IS NOT NULL"
+    place.wait_until(lambda: place.call("sql", ended, "-f", "csv").out.splitlines()[1:] == ["1"])
+    add(place, [job("b", "echo b >> log")])
+    (place.root / "torc_output" / "go").touch()
+    said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert place.text("log").split() == ["a", "b", "end"]
+    assert healthy(place) is True
+
+
 def test_the_run_goes_on_when_jobs_come_while_its_runners_end(place):
     """The last job adds some after it has been recorded: what it left behind does it."""
     place.write({"jobs": [job("late", "touch late")]}, "more.yaml")
@@ -210,14 +229,14 @@ def test_the_run_goes_on_when_jobs_come_while_its_runners_end(place):
     # The runner has ended when the supervisor is told so; until then it is stopped here.
     program = (
         "import sys, subprocess; from torc_local.process import supervisor; from torc_local.cli.main import main\n"
-        "take_up, added = supervisor._Supervisor._take_up_added, []\n"
+        "were_added, added = supervisor._Supervisor._were_added, []\n"
         "def look(self):\n"
         "    if not added:\n"
         "        added.append(1)\n"
         "        self._disconnect()\n"
         "        subprocess.run([sys.executable, '-m', 'torc_local', 'add', 'more.yaml'], check=True)\n"
-        "    return take_up(self)\n"
-        "supervisor._Supervisor._take_up_added = look\n"
+        "    return were_added(self)\n"
+        "supervisor._Supervisor._were_added = look\n"
         "close = __import__('torc_local.process.coordinator', fromlist=['x'])\n"
         "close.close = lambda db, w, r, at, _close=close.close: (\n"
         "    db.connection.execute(\"SELECT 1 FROM job WHERE name = 'late'\").fetchall() and _close(db, w, r, at=at))\n"

@@ -5,18 +5,23 @@
 Prints one JSON line: exit code and counts. A database that exists is resumed.
 """
 
+import errno
 import itertools
 import json
 import multiprocessing
+import os
 import random
 import sys
 import time
 from contextlib import suppress
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 import tests.process.set_clock  # noqa: F401 - first: the program reads the clock when it is loaded
+from torc_local.engine import acting
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
 from torc_local.ground.durability import Durability
@@ -115,20 +120,20 @@ def far_disk(told_by: Path) -> None:
 
 
 class _FirstRefuses(apsw.VFS):
-    """One that the first coordinator may only read, as when too many files are open at that moment."""
+    """One that the first process of a kind may only read, as when too many files are open at that moment."""
 
-    told = Path()  # made by whom it met
+    told = Path()  # made by whom it met; called as that kind
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
-        if multiprocessing.current_process().name == "coordinator" and flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
+        if multiprocessing.current_process().name == self.told.name and flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
             with suppress(FileExistsError):
                 self.told.touch(exist_ok=False)
                 flags[0] = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB
         return apsw.VFSFile("unix", name, flags)
 
 
-def refuse_first_coordinator(told: Path) -> None:
-    """Have the system open the database of this process, and of those it forks, for reading, once."""
+def refuse_first(told: Path) -> None:
+    """Have the system open the database for reading only for the first process that is called as ``told`` is."""
     _FirstRefuses.told = told
     _disks.append(_FirstRefuses("refusing", "unix", makedefault=True))
 
@@ -147,6 +152,44 @@ def fail_before_forks() -> None:
         return before(self)
 
     supervisor._Supervisor._before_fork = at_second_try  # type: ignore[method-assign]
+
+
+def fail_before_the_end() -> None:
+    """Have the supervisor not reach the database when it wants to say how the run went, and a moment later reach it."""
+    outcome = supervisor._Supervisor._outcome
+    tries = itertools.count()
+
+    def at_second_try(self: supervisor._Supervisor) -> Outcome:
+        if next(tries) == 0:
+            raise apsw.IOError("out of reach")
+        return outcome(self)
+
+    supervisor._Supervisor._outcome = at_second_try  # type: ignore[method-assign]
+
+
+def leave_no_room(name: str) -> None:
+    """Have the machine start only one process of this name."""
+    start = ForkProcess.start
+    started = itertools.count()
+
+    def once(self: ForkProcess) -> None:
+        if self.name == name and next(started):
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        start(self)
+
+    ForkProcess.start = once  # type: ignore[assignment, method-assign]
+
+
+def claim_late(told_by: Path) -> None:
+    """Have actors find the disk full when they claim an action while this file exists."""
+    claim = acting.claim
+
+    def later(*words: Any, **named: Any) -> bool:
+        if told_by.exists():
+            raise apsw.FullError("no room")
+        return claim(*words, **named)
+
+    acting.claim = later
 
 
 def note_pragmas(file: Path) -> None:
@@ -182,7 +225,13 @@ def main() -> int:
     if "far" in given:
         far_disk(Path(given["far"]))
     if "refused" in given:
-        refuse_first_coordinator(Path(given["refused"]))
+        refuse_first(Path(given["refused"]))
+    if "room" in given:
+        leave_no_room(given["room"])
+    if "claims" in given:
+        claim_late(Path(given["claims"]))
+    if "end" in given:
+        fail_before_the_end()
     if "forks" in given:
         fail_before_forks()
     if "pragmas" in given:

@@ -1,6 +1,11 @@
 """A file server that does not answer for a moment: who waits for it goes on, and nobody is forgotten."""
 
+import signal
+import time
+
 import pytest
+
+from tests.process.running import finished, wait_for
 
 
 def written(place, seconds):
@@ -29,13 +34,49 @@ def test_an_actor_waits_with_its_command_and_between_them(place):
     assert sorted(place.lines().elements()) == sorted(expected)
 
 
-def test_a_coordinator_that_may_only_read_makes_way_for_another(place):
-    written(place, 0)
-    told = place.directory / "told"
-    done = place.run(2, f"refused={told}")
+@pytest.mark.parametrize("kind", ["coordinator", "actor", "runner"])
+def test_whoever_may_only_read_makes_way_for_another(place, kind):
+    expected = written(place, 0)
+    told = place.directory / kind
+    done = place.run(1, f"refused={told}")
     assert (done["code"], done["counts"]) == (0, {"completed": 9}), done
     assert told.exists()
     assert "attempt to write a readonly database" in done["stderr"]
+    assert sorted(place.lines().elements()) == sorted(expected)
+
+
+def test_a_run_whose_coordinator_cannot_be_replaced_ends(place):
+    place.write(
+        {"name": "a", "command": place.append("a", "sleep 1")},
+        {"name": "b", "command": place.append("b"), "depends_on": ["a"]},
+    )
+    fault = f"coordinator.leased:1:KILL:{place.directory / 'dead'}"
+    done = finished(place.start(2, "room=coordinator", "grace=3", TORC_LOCAL_FAULT=fault), timeout_s=20)
+    assert (done["code"], set(place.lines())) == (4, {"a"})
+    assert any("cannot start more processes" in one for one in done["explanations"])
+
+
+def test_an_actor_that_was_told_to_stop_while_it_waited_begins_nothing(place):
+    written(place, 0)
+    away = place.directory / "away"
+    away.touch()
+    process = place.start(2, f"claims={away}", "patience=20")
+    wait_for(lambda: place.ask("SELECT 1 FROM runner WHERE acts"))
+    time.sleep(0.3)  # it meets the trouble
+    process.send_signal(signal.SIGINT)
+    wait_for((place.directory / "out" / "stopping").exists)
+    away.unlink()
+    done = finished(process)
+    assert "actions wait until it works again" in done["stderr"], "there was no trouble"
+    assert (done["code"], place.lines().total()) == (130, 0), done
+    assert place.run(2)["code"] == 0
+
+
+def test_a_run_that_cannot_say_at_once_how_it_went_says_so_a_moment_later(place):
+    expected = written(place, 0)
+    done = place.run(2, "journal=delete", "end=fails")
+    assert (done["code"], done["counts"]) == (0, {"completed": 9}), done
+    assert sorted(place.lines().elements()) == sorted(expected)
 
 
 @pytest.mark.parametrize("died", ["nobody", "actor.claimed", "runner.claimed", "coordinator.leased"])

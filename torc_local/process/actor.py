@@ -181,7 +181,8 @@ class Actor:
         if not claimed or not commands:
             return
         faults.reach("actor.claimed")
-        how = self._run(commands, log, str(self._shown / name))
+        # While the disk was in trouble we may have been told to stop.
+        how = None if self._stopping else self._run(commands, log, str(self._shown / name))
         if how is None:
             self._told(lambda: acting.give_back(self._db, self._me, action, at=clock.now()))
         else:

@@ -200,7 +200,8 @@ class _Supervisor:
         self._watchman: ForkProcess | None = None  # where several machines use the database
         self._is_shared = setups[0].cell is not None
         self._acting_cell = isolation.cells(1)[0] if self._is_shared else None
-        self._unreached_since: float | None = None  # the database
+        self._unreached_since: float | None = None  # the database: when it was not for the first time in a row
+        self._unreached = 0.0  # and for the last time
         self._actor: ForkProcess | None = None
         self._stage = Stage.START
         self._held_back: list[Setup] = []  # runners that begin after the actions of the start
@@ -234,15 +235,20 @@ class _Supervisor:
             with self._reaching():
                 self._fork()
             while self._runners or self._actor is not None or self._has_more():
+                began = clock.monotonic()
                 self._wait()
                 self._look()
                 with self._reaching():
                     self._go_on()
                     self._begin_monitor()
+                self._mind_coordinator()
+                if self._unreached < began:
+                    self._unreached_since = None
             return self._finish()
         finally:
-            self._disconnect()
             orphans.kill_descendants(os.getpid())
+            with suppress(*DISK_ERRORS):
+                self._disconnect()
             self._identity.leave()
 
     # -- processes ----------------------------------------------------------------------------------------------------
@@ -312,7 +318,8 @@ class _Supervisor:
             return True
         with self._reaching():
             if self._were_added():
-                self._call_for(self._setups)
+                self._told_actor = False
+                self._begin(self._setups)
                 return True
         return self._unreached_since is not None
 
@@ -423,21 +430,23 @@ class _Supervisor:
         """Take note of the workers that have ended, and bury the orphans that were given to us."""
         with self._reaching():
             self._replace_ended()
-        if self._coordinator is None and self._trouble is not None and self._insist_at is None:
-            # What is blocked would stay so, and runners would wait for it.
-            self._signal_runners(signal.SIGTERM)
-            self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
         orphans.reap_adopted(self._workers())
         self._mind_company()
 
+    def _mind_coordinator(self) -> None:
+        """Have the runners stop when there is none and will be none: what is blocked would stay so."""
+        if self._coordinator is None and self._trouble is not None and self._insist_at is None:
+            self._signal_runners(signal.SIGTERM)
+            self._insist_at = clock.monotonic() + self._options.grace_s + 3 * runner.INSIST_S
+
     def _replace_ended(self) -> None:
-        """Bury who died, and start successors. Whoever could not be buried is still there for the next time."""
+        """Bury who died, and call for successors. Whoever could not be buried is still there for the next time."""
         for process in [process for process in self._runners if process.exitcode is not None]:
             if process.exitcode != ExitCode.OK:
                 self._bury(process)
                 if process.exitcode == ExitCode.STATE:
                     self._trouble = ExitCode.STATE
-                elif self._may_restart():
+                elif self._is_going_on and self._may_restart():
                     self._call_for([self._runners[process]])
             del self._runners[process]
             _let_go(process)
@@ -446,20 +455,21 @@ class _Supervisor:
             _let_go(self._monitor)
             self._monitor = None
         if self._coordinator is not None and self._coordinator.exitcode is not None:
-            if self._trouble is None and self._open() and self._may_restart():
+            if self._is_going_on and self._open() and self._may_restart():
                 self._call_for([])
             _let_go(self._coordinator)
             self._coordinator = None
         if self._watchman is not None and self._watchman.exitcode is not None:
+            if self._is_going_on and self._may_restart():
+                self._call_for([])
             _let_go(self._watchman)
             self._watchman = None
-            self._call_for([])
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
         """Do something with the database. What fails because its file server is out of reach is done later.
 
-        Raises what it was when that lasts.
+        Raises what it was when that lasts, or when everything was to be over by now.
         """
         try:
             yield
@@ -467,8 +477,9 @@ class _Supervisor:
             if not self._is_shared or not opening.is_out_of_reach(error):
                 raise
             now = clock.monotonic()
+            self._unreached = now
             self._unreached_since = self._unreached_since or now
-            if now - self._unreached_since > OUTAGE_S:
+            if now - self._unreached_since > OUTAGE_S or (self._insist_at is not None and now > self._insist_at):
                 raise
             with suppress(*DISK_ERRORS):
                 self._disconnect()  # what it has open may be of no use any more
@@ -489,7 +500,7 @@ class _Supervisor:
             self._bury(process)
             if process.exitcode == ExitCode.STATE:
                 self._trouble = ExitCode.STATE
-            elif self._may_restart():
+            elif self._is_going_on and self._may_restart():
                 self._call_for([], self._stage)
         _let_go(process)
         self._actor = None
@@ -576,7 +587,6 @@ class _Supervisor:
             if not self._must_stay_away():
                 self._look_at_database()
             if self._unreached_since is not None:
-                self._unreached_since = None
                 self._replace_ended()
         if self._insist_at is not None and clock.monotonic() > self._insist_at:
             # A runner that does not even answer QUIT is stuck in the kernel or stopped: its jobs are reclaimed.
@@ -641,13 +651,27 @@ class _Supervisor:
     def _finish(self) -> ExitCode:
         """All runners have ended: let the coordinator draw the last consequences, and say how it went."""
         self._end_monitor()
+        outcome: list[Outcome] = []
+        while not outcome:
+            with self._reaching():
+                self._end_coordinator()
+                outcome.append(self._outcome())
+            if not outcome:
+                self._wait()
+        self._watcher.ended(outcome[0])
+        return outcome[0].exit_code
+
+    def _end_coordinator(self) -> None:
         coordinator = self._coordinator
-        if coordinator is not None and coordinator.pid is not None:
-            if self._stop_count or self._trouble is not None or not self._settled():
-                os.kill(coordinator.pid, signal.SIGTERM)
-            coordinator.join(timeout=10)
-            _let_go(coordinator)
-            self._coordinator = None
+        if coordinator is None or coordinator.pid is None:
+            return
+        if coordinator.exitcode is None and (not self._is_going_on or not self._settled()):
+            os.kill(coordinator.pid, signal.SIGTERM)
+        coordinator.join(timeout=10)
+        _let_go(coordinator)
+        self._coordinator = None
+
+    def _outcome(self) -> Outcome:
         db = self._db()
         self._tell_events(db)
         workflow = workflows.get(db, self._info.workflow_id)
@@ -664,17 +688,15 @@ class _Supervisor:
         if undone:
             self._explanations.append("actions are left to be executed")
         code = self._code(counts, canceled=canceled, too_large=bool(too_large), undone=undone)
-        outcome = Outcome(
+        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic(), self._db))
+        self._sync(db)
+        return Outcome(
             code,
             counts,
             sum(counts.values()),
             clock.monotonic() - self._began,
             tuple(dict.fromkeys(self._explanations)),
         )
-        self._watcher.progressed(Progress(counts, sum(counts.values()), clock.monotonic(), self._db))
-        self._sync(db)
-        self._watcher.ended(outcome)
-        return code
 
     def _settled(self) -> bool:
         """Whether every job has finished and all actions were executed, so that the coordinator ends by itself."""

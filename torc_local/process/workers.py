@@ -131,9 +131,11 @@ def _be(
 
 
 def _code(error: BaseException, db_path: Path) -> ExitCode:
-    """The exit code for an error: not STATE for a file server that is out of reach, so that a successor is started."""
+    """The exit code for an error: not STATE, after which nobody is started again, for one that may be over soon."""
     code = error.exit_code if isinstance(error, TorcLocalError) else ExitCode.STATE
-    passes = opening.is_out_of_reach(error) and mounts.use_of(db_path) is mounts.Use.SHARED
+    passes = isinstance(error, apsw.ReadOnlyError) or (
+        opening.is_out_of_reach(error) and mounts.use_of(db_path) is mounts.Use.SHARED
+    )
     return ExitCode.INCOMPLETE if code is ExitCode.STATE and passes else code
 
 

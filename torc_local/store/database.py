@@ -130,6 +130,7 @@ class Database:
         self.is_shared = False  # several machines may have it open, so that it has a rollback journal
         self.stats = WriteStats()
         self._connection: apsw.Connection | None = connection
+        self._opened = 0  # how many connections there were
         self._seen_commit_seq = 0
         self._pause = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._turnstile = Turnstile(path) if writable and turnstile else None
@@ -149,6 +150,7 @@ class Database:
     def attach(self, connection: apsw.Connection) -> None:
         """Use this connection from now on."""
         self._connection = connection
+        self._opened += 1
         connection.set_busy_handler(self._wait_for_lock)
         if self.writable:
             connection.set_wal_hook(self._saw_wal)  # takes the place of SQLite's checkpoints within COMMIT
@@ -165,8 +167,12 @@ class Database:
 
     @property
     def data_version(self) -> int:
-        """Changes when another process commits; costs microseconds (SQLite: ``PRAGMA data_version``)."""
-        return int(self.connection.pragma("data_version"))
+        """Changes when another process commits; costs microseconds (SQLite: ``PRAGMA data_version``).
+
+        Also when the file was opened anew: SQLite counts from one again for each connection.
+        """
+        version = int(self.connection.pragma("data_version"))
+        return (self._opened << 32) + version
 
     def read(self) -> "_Read":
         """A read transaction: everything inside sees one moment. Keep it short."""
