@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.waiting import wait_for
+
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _PATIENCE_S = 60.0
 
@@ -100,11 +102,7 @@ class Browser:
 
     def until(self, script: str) -> Any:
         """Wait until an expression is true; its value."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while not (value := self.run(script)):
-            assert time.monotonic() < deadline, f"never came true: {script}"
-            time.sleep(0.02)
-        return value
+        return wait_for(lambda: self.run(script), _PATIENCE_S, told=lambda: script)
 
     def press(self, key: str) -> None:
         """A key goes down and up again."""

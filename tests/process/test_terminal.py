@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from tests.process.running import wait_for
+from tests.support.waiting import wait_for
 
 
 class Terminal:
