@@ -3,7 +3,6 @@
 A page is loaded from its file. Requests to anything else, messages on its console and exceptions are collected.
 """
 
-import base64
 import json
 import os
 import select
@@ -117,11 +116,6 @@ class Browser:
         self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self._downloads))
         self._session = session
         return self._downloads
-
-    def screenshot(self, path: Path, *, whole: bool = True) -> None:
-        """A picture of the page."""
-        found = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(found["data"]))
 
     def ask(self, method: str, **parameters: Any) -> Any:
         """Call a method of the protocol; its answer."""
