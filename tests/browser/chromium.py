@@ -105,7 +105,7 @@ class Browser:
 
     def press(self, key: str) -> None:
         """A key goes down and up again."""
-        code = {"Enter": 13, "ArrowDown": 40, "Tab": 9, "End": 35}[key]
+        code = {"Enter": 13, "ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "0": 48, "+": 187}[key]
         for kind in ("keyDown", "keyUp"):
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
