@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from tests.support.waiting import wait_for
 from torc_local.cli import place as places
 from torc_local.ground.errors import InputError, StateError
 from torc_local.report import listing
@@ -99,17 +99,12 @@ class Place:
 
     def wait_until(self, holds: Callable[[], object], seconds: float = 30) -> None:
         """Wait until something holds."""
-        until = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < until, "it did not come to hold"
-            time.sleep(0.05)
+        wait_for(holds, seconds, pause_s=0.05)
 
     def wait_for(self, name: str, seconds: float = 30, *, filled: bool = False) -> None:
         """Wait until a job has made a file, and, if asked to, has written something into it."""
-        until = time.monotonic() + seconds
-        while not (self.text(name) if filled else (self.root / name).exists()):
-            assert time.monotonic() < until, f"{name} did not appear"
-            time.sleep(0.01)
+        path = self.root / name
+        wait_for(lambda: self.text(name) if filled else path.exists(), seconds, told=lambda: f"{name} did not appear")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 
 import pytest
@@ -157,16 +156,11 @@ def test_a_run_that_is_stopped_stops_the_machines_that_it_let_join(place):
     place.write({"name": "w", "jobs": [job]})
     words = ("-j", "1", "--grace", "0.2", "--nodes", "hosts.txt", "--progress", "none")
     run = place.start("--shared", "run", "w.yaml", *words, **variables)
-    until = time.monotonic() + 60
-    while not (place.root / "log").exists() or place.text("log").count("up") < 2:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    place.wait_until(lambda: place.text("log").count("up") >= 2, 60)
     run.send_signal(signal.SIGINT)
     assert run.wait(60) == 130
     run.communicate()
-    while place.rows("SELECT count(*) FROM v_runners WHERE ended_at IS NULL") != [(0,)]:
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    place.wait_until(lambda: place.rows("SELECT count(*) FROM v_runners WHERE ended_at IS NULL") == [(0,)])
     assert set(place.states().values()) == {"ready"}
 
 

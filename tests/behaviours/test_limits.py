@@ -231,10 +231,7 @@ def test_limits_hold_while_another_program_locks_the_database(programs):
         time.sleep(0.5)  # by then the runner waits; if it does not, the test only shows less
         (programs.root / "go").touch()
         programs.wait_for("pid", filled=True)
-        until = time.monotonic() + 30
-        while lives(programs.text("pid")):
-            assert time.monotonic() < until, "nobody ended it"
-            time.sleep(0.05)
+        programs.wait_until(lambda: not lives(programs.text("pid")))
         lock.close()
         assert process.wait(60) == 1
     finally:

@@ -217,18 +217,19 @@ def test_the_loop_waits_while_others_work_and_goes_on_after_they_died(place):
     place.write({"name": "w", "jobs": [{"name": "long", "command": command}]})
     run = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
     place.wait_for("tries", filled=True)
-    loop = place.start("watch", "--recover", "-i", "0.2", "-j", "1")
-    place.wait_until(lambda: place.rows("SELECT 1 FROM v_runners WHERE ended_at IS NULL"))
-    assert place.text("tries") == "x\n"
+    with (place.root / "seen").open("w") as seen:
+        loop = place.start("watch", "--recover", "-i", "0.2", "-j", "1", stdout=seen)
+    place.wait_for("seen", filled=True)  # the loop tells how it stands
+    assert (place.text("tries"), len(place.rows("SELECT 1 FROM v_runners"))) == ("x\n", 1)
     (place.root / "go").touch()
     children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
     for pid in (run.pid, *map(int, children)):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     run.communicate()
-    out, err = loop.communicate(timeout=60)
+    _, err = loop.communicate(timeout=60)
     assert loop.returncode == 0, err
-    assert (place.text("tries"), place.states()) == ("x\nx\n", {"long": "completed"}), out
+    assert (place.text("tries"), place.states()) == ("x\nx\n", {"long": "completed"}), place.text("seen")
 
 
 def test_a_signal_ends_the_loop_and_what_it_runs(place):
@@ -238,10 +239,11 @@ def test_a_signal_ends_the_loop_and_what_it_runs(place):
         {"name": "w", "jobs": [{"name": "a", "command": waits}, {"name": "b", "command": "true", "depends_on": ["a"]}]}
     )
     assert place.call("create", "w.yaml").code == 0
-    loop = place.start("watch", "--recover", "-j", "1")
+    with (place.root / "told").open("w") as told:
+        loop = place.start("watch", "--recover", "-j", "1", stderr=told)
     place.wait_for("began")
     loop.send_signal(signal.SIGINT)
-    assert any("stopping" in line for line in iter(loop.stderr.readline, ""))
+    place.wait_until(lambda: "stopping" in place.text("told"))
     (place.root / "go").touch()
     loop.communicate(timeout=60)
     assert loop.returncode == 130
@@ -249,6 +251,6 @@ def test_a_signal_ends_the_loop_and_what_it_runs(place):
     assert states["a"] == "completed"
     assert states["b"] in ("ready", "blocked"), "a run that stops may leave it to the next one to see that a has ended"
     assert place.call("cancel", "1").code == 0
-    told = place.call("watch", "--recover", "-j", "1")
-    assert (told.code, "workflow 1 is canceled" in told.err) == (3, True)
+    answer = place.call("watch", "--recover", "-j", "1")
+    assert (answer.code, "workflow 1 is canceled" in answer.err) == (3, True)
     assert place.states()["b"] == states["b"]

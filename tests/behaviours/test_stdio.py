@@ -300,12 +300,11 @@ def test_what_a_shell_that_died_had_started_has_its_time(place):
 
 def test_a_job_that_fails_by_itself_while_the_node_goes_away_has_failed(place):
     place.write({"name": "w", "jobs": [job("a", "touch there; while ! test -e go; do sleep 0.02; done; exit 3")]})
-    run = place.start("run", "w.yaml", "-j", "1", "--progress", "lines")
+    with (place.root / "told").open("w") as told:
+        run = place.start("run", "w.yaml", "-j", "1", "--progress", "lines", stderr=told)
     place.wait_for("there")
     run.send_signal(signal.SIGTERM)
-    assert run.stderr is not None
-    while "stopping" not in run.stderr.readline():
-        pass
+    place.wait_until(lambda: "stopping" in place.text("told"))
     (place.root / "go").touch()
     run.communicate(timeout=60)
     assert [(row["status"], row["return_code"]) for row in place.results()] == [("failed", 3)]

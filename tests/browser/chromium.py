@@ -3,7 +3,6 @@
 A page is loaded from its file. Requests to anything else, messages on its console and exceptions are collected.
 """
 
-import base64
 import json
 import os
 import select
@@ -13,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any, Self
+
+from tests.support.waiting import wait_for
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _PATIENCE_S = 60.0
@@ -100,15 +101,11 @@ class Browser:
 
     def until(self, script: str) -> Any:
         """Wait until an expression is true; its value."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while not (value := self.run(script)):
-            assert time.monotonic() < deadline, f"never came true: {script}"
-            time.sleep(0.02)
-        return value
+        return wait_for(lambda: self.run(script), _PATIENCE_S, told=lambda: script)
 
     def press(self, key: str) -> None:
         """A key goes down and up again."""
-        code = {"Enter": 13, "ArrowDown": 40, "Tab": 9, "End": 35}[key]
+        code = {"Enter": 13, "ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "0": 48, "+": 187}[key]
         for kind in ("keyDown", "keyUp"):
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
@@ -119,11 +116,6 @@ class Browser:
         self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self._downloads))
         self._session = session
         return self._downloads
-
-    def screenshot(self, path: Path, *, whole: bool = True) -> None:
-        """A picture of the page."""
-        found = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(found["data"]))
 
     def ask(self, method: str, **parameters: Any) -> Any:
         """Call a method of the protocol; its answer."""

@@ -2,12 +2,12 @@
 
 import csv
 import json
-import time
 
 import pytest
 
 from tests.browser import chromium
 from tests.report.small import Worked, job, small_database, spec, store
+from tests.support.waiting import wait_for
 from torc_local.report import content
 from torc_local.report.page import making
 from torc_local.store import opening, workflows
@@ -80,6 +80,14 @@ def text_of(browser, part):
     return browser.run(f"document.getElementById('{part}').innerText")
 
 
+def search_for(browser, words, found):
+    browser.run(
+        f"(() => {{ const search = document.querySelector('input[type=search]'); search.value = {json.dumps(words)};"
+        " search.dispatchEvent(new Event('input')); })()"
+    )
+    browser.until(f"document.querySelector('#jobs output').value === {json.dumps(found)}")
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_page_is_drawn_without_complaint_and_asks_for_nothing(browser, small, dark):
     opened(browser, small, dark=dark)
@@ -113,12 +121,30 @@ def test_a_page_is_never_wider_than_the_window(browser, small, width):
 def test_the_stretch_in_sight_follows_keys_and_buttons(browser, small):
     opened(browser, small)
     said = "document.querySelector('[data-zoom] output').value"
-    first = browser.run(said)
+    seen = [browser.run(said)]
+
+    def sees(*, again=None):
+        """Another stretch than before; with ``again`` that one of those before."""
+        other = f"{said} !== {json.dumps(seen[-1])}" if again is None else f"{said} === {json.dumps(seen[again])}"
+        browser.until(other)
+        seen.append(browser.run(said))
+
     browser.run("document.querySelector('canvas').focus()")
-    browser.run("document.querySelector('[data-do=in]').click()")
-    browser.until(f"{said} !== {json.dumps(first)}")
+    for key in ("+", "ArrowRight"):
+        browser.press(key)
+        sees()
+    assert len(set(seen)) == 3
+    browser.press("ArrowLeft")
+    sees(again=1)
+    browser.press("0")
+    sees(again=0)
+    for part in ("in", "right"):
+        browser.run(f"document.querySelector('[data-do={part}]').click()")
+        sees()
+    browser.run("document.querySelector('[data-do=left]').click()")
+    sees(again=1)
     browser.run("document.querySelector('[data-do=all]').click()")
-    browser.until(f"{said} === {json.dumps(first)}")
+    sees(again=0)
 
 
 def test_names_that_would_be_elements_stay_text_also_in_what_is_opened(browser, tmp_path):
@@ -155,11 +181,7 @@ def test_a_hundred_thousand_jobs_scroll_sort_and_filter(browser, large):
     )
     assert usual < 100, "milliseconds for what is in sight, on a busy machine"
 
-    browser.run(
-        "(() => { const search = document.querySelector('input[type=search]'); search.value = '--seed 4242';"
-        " search.dispatchEvent(new Event('input')); })()"
-    )
-    browser.until("document.querySelector('#jobs output').value === '11 of 100,000 jobs'")
+    search_for(browser, "--seed 4242", "11 of 100,000 jobs")
     assert browser.run(f"{ROWS}[0].innerText.includes('sim_004242')")
     browser.run(
         "(() => { document.querySelector('input[type=search]').value = '';"
@@ -196,16 +218,22 @@ def test_what_is_unpacked_is_what_was_packed(browser, large):
 def test_what_is_filtered_can_be_saved(browser, small):
     opened(browser, small)
     place = browser.downloads()
-    for number, name in ((0, "jobs.csv"), (1, "jobs.json")):
-        browser.run(f"document.querySelectorAll('#jobs .controls button')[{number}].click()")
-        deadline = time.monotonic() + 20
-        while not (place / name).exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-    with (place / "jobs.csv").open() as file:
-        rows = list(csv.DictReader(file))
+
+    def saved():
+        """What both buttons save: rows of CSV, and items."""
+        for number, name in ((0, "jobs.csv"), (1, "jobs.json")):
+            browser.run(f"document.querySelectorAll('#jobs .controls button')[{number}].click()")
+            wait_for((place / name).exists)
+        rows, items = (place / "jobs.csv").read_text(), (place / "jobs.json").read_text()
+        for path in place.iterdir():
+            path.unlink()
+        return list(csv.DictReader(rows.splitlines())), json.loads(items)
+
+    rows, items = saved()
     assert [row["name"] for row in rows] == ["one_1", "one_2", "barrier", "two_1", "two_2", "bad", "after_bad"]
     assert [row["reason"] for row in rows][5:] == ["exit 3", ""]
-    items = json.loads((place / "jobs.json").read_text())
-    assert items[0]["run_s"] == 1
-    assert items[6]["run_s"] is None
+    assert [item["run_s"] for item in items] == [1, 1, 1, 1, 1, 1, None]
+
+    search_for(browser, "bad", "2 of 7 jobs")
+    rows, items = saved()
+    assert [row["name"] for row in rows] == [item["name"] for item in items] == ["bad", "after_bad"]

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.process.running import wait_for
 from tests.report.small import SMALL, Worked, job, small_database, spec, store
+from tests.support.waiting import wait_for
 from torc_local.process import machine
 from torc_local.store import invariants, mounts, opening
 

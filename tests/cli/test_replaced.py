@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.process.running import wait_for
+from tests.support.waiting import wait_for
 from torc_local.ground.errors import StateError
 from torc_local.process.identity import Identity
 from torc_local.store import invariants, opening

@@ -5,9 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -92,14 +90,3 @@ def finished(process: subprocess.Popen[str], timeout_s: float = 60) -> dict[str,
     out, err = process.communicate(timeout=timeout_s)
     assert out.strip(), f"exit {process.returncode}: {err}"
     return {**json.loads(out), "stderr": err, "exit": process.returncode}
-
-
-def wait_for(what: Callable[[], Any], timeout_s: float = 20) -> Any:
-    """Wait until something becomes true, and return it."""
-    until = time.monotonic() + timeout_s
-    while time.monotonic() < until:
-        if found := what():
-            return found
-        time.sleep(0.01)
-    message = "what the test waited for did not happen"
-    raise AssertionError(message)

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from benchmarks import memory
-from tests.process.running import Place, wait_for
+from tests.process.running import Place
+from tests.support.waiting import wait_for
 from torc_local.store import invariants, opening
 
 OPTIONS = ("lease=1.2", "grace=0.3", "patience=1")

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 
 HOUR = 3600
 ONCE = {f"{letter}{i}": 1 for letter in "ab" for i in range(1, 41)}

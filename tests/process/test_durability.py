@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.process.running import wait_for
+from tests.support.waiting import wait_for
 from torc_local.process import machine
 from torc_local.store import opening
 

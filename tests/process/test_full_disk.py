@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 
 import pytest
 
+from tests.support.waiting import wait_for
 from torc_local.process import isolation, machine
 from torc_local.process.spawn import RUNNER_VARIABLE
 
@@ -49,10 +49,7 @@ def test_who_is_not_heard_for_the_lease_ends_with_all_that_it_started(runner, mo
     assert process.poll() is None
     assert isolation.end_if_silent(cell, "token", 30.0, 150.0)
     assert process.wait(10) == stray.wait(10) == -signal.SIGKILL
-    until = time.monotonic() + 10
-    while machine.start_of(job) is not None:
-        assert time.monotonic() < until, "what it had started"
-        time.sleep(0.05)
+    wait_for(lambda: machine.start_of(job) is None)  # what it had started
 
 
 def test_who_has_ended_is_not_watched_any_more(runner, monkeypatch):

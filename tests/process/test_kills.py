@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 from torc_local.ground import faults
 
 

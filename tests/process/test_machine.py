@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
+from tests.support.waiting import wait_for
 from torc_local.process import machine, orphans
 from torc_local.process.segments import Segment, open_segment
 
@@ -50,8 +50,7 @@ def test_processes_are_found_by_their_environment_whatever_group_they_moved_to()
     shell = subprocess.Popen(["bash", "-c", "setsid sleep 60 & sleep 60"], env=env, start_new_session=True)
     other = subprocess.Popen(["sleep", "60"])
     environ = Path(f"/proc/{shell.pid}/environ")
-    while mark.encode() not in environ.read_bytes():  # for a moment after it was executed it has none
-        time.sleep(0.001)
+    wait_for(lambda: mark.encode() in environ.read_bytes())  # for a moment after it was executed it has none
     try:
         belongs = orphans.with_entry("TORC_LOCAL_MARK", mark)
         assert orphans.end_all(belongs) >= 1

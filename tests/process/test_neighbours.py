@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.support.waiting import wait_for
 from torc_local.ground.errors import StateError
 from torc_local.process import machine, neighbours
 from torc_local.process.neighbours import Presence, directory
@@ -103,10 +104,7 @@ def test_on_a_file_system_of_this_machine_nobody_is_asked(database, monkeypatch)
 def test_an_asker_that_leaves_does_not_end_the_answering_process(database, there):
     fd = os.open(directory(database) / f"{neighbours.key('another machine', os.getpid())}.turns", os.O_RDWR)
     os.pwrite(fd, struct.pack("<QQ", 1, 0) + b"gone.node".ljust(240, b"\0"), 0)
-    until = time.monotonic() + 10
-    while struct.unpack("<Q", os.pread(fd, 8, 0))[0] != 2:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_for(lambda: struct.unpack("<Q", os.pread(fd, 8, 0))[0] == 2)
     os.close(fd)
     assert os.waitpid(there.pid, os.WNOHANG) == (0, 0)
 
@@ -160,10 +158,7 @@ def test_a_node_whose_files_were_taken_away_makes_them_again(database, there):
     """Others took it for dead while the file server was out of reach."""
     (file,) = directory(database).glob("*.node")
     file.unlink()
-    until = time.monotonic() + 10
-    while not file.exists():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for(file.exists)
     here = Presence(database, "this machine", "here")
     here.meet("nfs")
     here.leave()

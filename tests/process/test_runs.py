@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 
 
 def numbers(count):

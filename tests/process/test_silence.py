@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 from torc_local.process import machine
 from torc_local.store import opening
 

@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 from torc_local.engine.cancel import cancel
 from torc_local.ground import clock
 from torc_local.store import opening

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from tests.process.running import DRIVER, finished, wait_for
+from tests.process.running import DRIVER, finished
+from tests.support.waiting import wait_for
 from torc_local.ground.errors import InputError
 from torc_local.process import plan, spawn
 

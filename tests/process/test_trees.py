@@ -3,10 +3,10 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
+from tests.support.waiting import wait_for
 from torc_local.process import orphans, trees
 from torc_local.process.trees import Job, Trees
 
@@ -34,11 +34,11 @@ def start(tmp_path):
 
 def members(seen, job, count):
     """The processes of the job, as soon as there are so many."""
-    until = time.monotonic() + 20
-    while len(found := seen.members(trees.table(), [job])[job]) != count:
-        assert time.monotonic() < until, found
-        time.sleep(0.01)
-    return found
+
+    def found():
+        return seen.members(trees.table(), [job])[job]
+
+    return wait_for(lambda: now if len(now := found()) == count else None, told=found)
 
 
 def test_children_of_another_session_belong_to_the_job(start):
@@ -57,11 +57,8 @@ def test_what_was_seen_once_is_found_again_without_its_parent(start):
 def test_memory_is_resident_and_shared_pages_count_once(start):
     job = start(f"{sys.executable} -c 'import os, time; kept = b\"x\" * (64 << 20); os.fork(); time.sleep(60)' & wait")
     found = members(Trees(1), job, 3)
-    until = time.monotonic() + 20
-    while (resident := trees.resident_bytes(table := trees.table(), found)) < 128 << 20:
-        assert time.monotonic() < until, resident
-        time.sleep(0.01)
-    assert 64 << 20 < trees.proportional_bytes(table, found) < 110 << 20
+    wait_for(lambda: trees.resident_bytes(trees.table(), found) >= 128 << 20)
+    assert 64 << 20 < trees.proportional_bytes(trees.table(), found) < 110 << 20
 
 
 def test_a_process_that_is_gone_counts_with_what_it_had():

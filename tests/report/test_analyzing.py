@@ -71,8 +71,12 @@ def test_a_line_that_never_ends_takes_no_memory_for_all_of_it(tmp_path, monkeypa
     monkeypatch.setattr(analyzing, "_BLOCK", 1000)
     monkeypatch.setattr(analyzing, "_LONGEST_LINE", 5000)
     found = look(tmp_path, b"x" * 100_000 + b" Permission denied " + b"y" * 100_000)
-    assert [(one.pattern.name, one.lines) for one in found.found] in ([("Permission Denied", 1)], [])
-    assert all(len(e.line) <= analyzing.WIDTH for one in found.found for e in one.examples)
+    assert [(one.pattern.name, one.lines) for one in found.found] == [("Permission Denied", 1)]
+    assert [len(e.line) for one in found.found for e in one.examples] == [analyzing.WIDTH]
+    files = analyzing._Files()
+    pieces = [len(piece) for piece in files.blocks(analyzing.Source(tmp_path / "s.err", 0, None))]
+    files.close()
+    assert (max(pieces), sum(pieces)) == (6000, (tmp_path / "s.err").stat().st_size)
 
 
 def test_the_reason_on_record_counts_and_so_does_the_rest_of_a_lost_attempt(tmp_path):

@@ -11,6 +11,7 @@ from torc_local.report.spent import Spent
 from torc_local.spec import load
 from torc_local.spec.model import Job
 from torc_local.store import opening, reading, usage, workflows
+from torc_local.store.reading import Requirements
 from torc_local.store.usage import Usage
 
 
@@ -68,9 +69,10 @@ def test_failures_have_a_cause_an_example_a_line_to_run_and_something_to_do(foun
 def test_text_ends_with_advice_and_has_no_part_twice(found):
     lines = list(content_text.text(found))
     assert lines[0].startswith("small finished with failures in ")
-    assert lines.count("what failed") == 1
-    assert "  1 x exit code 3" in lines
-    assert "what jobs used against what they ask for" in lines
+    heads = [line for line in lines[1:] if line.strip() and not line.startswith(" ")]
+    assert heads == ["what failed", "what jobs used against what they ask for"]
+    assert lines.count("  1 x exit code 3") == 1
+    assert lines[-1] == "      runtime: 1m", "requirements to paste"
 
 
 def test_json_has_every_part_and_is_json(found):
@@ -108,9 +110,18 @@ def test_a_histogram_has_columns_of_one_factor():
 
 
 def test_what_stands_out_comes_in_its_order(found):
-    assert len(found.outliers.slowest) == 6
-    assert found.outliers.most_tried == []
-    assert outliers.unused_s(found.history, 0, 2) == 1.5
+    assert found.outliers == ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], [], []), "six alike, and one that did not run"
+    past = found.history
+    past.ended[1], past.ended[4] = past.started[1] + 3, past.started[4] + 2
+    past.peaks[5], past.peaks[2] = 9 << 20, 0
+    past.tries[3], past.tries[0] = 3, 2
+    asks = [Requirements(past.requirements[0], "default", 2, 0, 1, 1 << 20, 60.0, 0)]
+    slowest, largest, wasteful, most_tried = outliers.gather(past, asks)
+    assert slowest == [1, 4, 0, 2, 3, 5]
+    assert largest == [5, 0, 1, 3, 4], "what is not known is left out"
+    assert wasteful == [1, 4, 0, 2, 3, 5]
+    assert most_tried == [3, 0]
+    assert [outliers.unused_s(past, job, 2) for job in (0, 1, 4)] == [1.5, 5.5, 3.5]
 
 
 def test_the_method_says_how_memory_is_known(found):

@@ -1,5 +1,6 @@
 """Leafing through a log gives every byte once, in both directions, and reads little for it."""
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,10 +63,12 @@ def test_what_is_found_is_the_line_of_the_nearest_one(tmp_path, data, at, wanted
 
 def test_a_line_of_megabytes_is_shown_in_pieces_and_little_is_read(tmp_path):
     there = written(tmp_path, b"x" * 5_000_000)
-    assert [len(one.text) for one in leafing.forward(there, there.start, 2)] == [leafing.LONGEST] * 2
-    end = leafing.backward(there, there.end, 3)
-    assert end[-1].end == there.end
-    assert len(end) == 3
+    before = psutil.Process().io_counters().read_chars
+    begin, end = leafing.forward(there, there.start, 2), leafing.backward(there, there.end, 3)
+    assert psutil.Process().io_counters().read_chars - before < 4 * leafing._BLOCK
+    assert [len(one.text) for one in begin + end] == [leafing.LONGEST] * 5
+    assert [one.start - there.start for one in begin] == [0, leafing.LONGEST]
+    assert [there.end - one.end for one in end] == [2 * leafing.LONGEST, leafing.LONGEST, 0]
 
 
 def test_what_is_gone_or_was_never_there_is_empty(tmp_path):

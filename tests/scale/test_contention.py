@@ -14,7 +14,8 @@ from datetime import datetime
 import apsw
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 from torc_local.store import opening
 
 pytestmark = pytest.mark.scale

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests.shared_fs.nodes import LONG, MAIN, Nodes, do
+from tests.support.waiting import wait_for
 
 PROGRAMS = ("glusterfsd", "glusterfs", "ip", "nsenter", "unshare", "umount")
 
@@ -106,18 +107,12 @@ class Gluster(Nodes):
             enter = ["nsenter", f"--net=/run/netns/{self._space(number)}"]
             client = ["glusterfs", "-f", str(self.root / "client.vol"), *self._options, str(self.mount(number))]
             self._daemon(f"client{number}", [*enter, *client])
-        until = time.monotonic() + 10
-        while not all(self.mount(number).is_mount() for number in (1, 2)):
-            assert time.monotonic() < until, "GlusterFS was not mounted"
-            time.sleep(0.05)
+        wait_for(lambda: all(self.mount(number).is_mount() for number in (1, 2)), told=lambda: "it is not mounted")
 
     def _daemon(self, name: str, words: list[str]) -> None:
         pid_file = self.root / f"{name}.pid"
         do(*words, "-p", str(pid_file), "-l", str(self.root / f"{name}.log"))
-        until = time.monotonic() + 10
-        while not (pid_file.exists() and pid_file.read_text().strip()):
-            assert time.monotonic() < until, f"{name} did not start"
-            time.sleep(0.02)
+        wait_for(lambda: pid_file.exists() and pid_file.read_text().strip(), told=lambda: f"{name} did not start")
         self._pids.append(int(pid_file.read_text()))
 
     def _space(self, number: int) -> str:

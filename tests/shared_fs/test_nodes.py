@@ -18,6 +18,7 @@ import pytest
 from tests.shared_fs import gluster, nfs
 from tests.shared_fs.nodes import LONG, MAIN, Nodes
 from tests.support.kernels import why_not
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.shared_fs
 
@@ -144,18 +145,13 @@ def writes(nodes, name):
     return f"echo {name} >> {nodes.root}/log.$NODE"
 
 
-def wait_for(nodes, lines):
-    until = time.monotonic() + 60 + lines / 10
-    while len(nodes.ran()) < lines:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+def wait_for_jobs(nodes, count):
+    """Until so many have written their names."""
+    wait_for(lambda: len(nodes.ran()) >= count, 60 + count / 10, pause_s=0.05)
 
 
 def wait_for_name(nodes, pattern):
-    until = time.monotonic() + 60
-    while not nodes.names(pattern):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for(lambda: nodes.names(pattern), 60, pause_s=0.05)
 
 
 def wait_for_output(nodes, number):
@@ -188,7 +184,7 @@ def commit_seq(nodes, number):
 def test_two_nodes_share_the_work_and_each_job_runs_once(sound, is_full):
     jobs = rounds(sound, 2500 if is_full else 100)
     first = sound.start(1, "run", "w.json", "-j", "8", "--progress", "none")
-    wait_for(sound, 1)
+    wait_for_jobs(sound, 1)
     second = sound.start(2, "join", "1", "-j", "8", "--progress", "none")
     assert [process.communicate(timeout=sound.patience_s) for process in (first, second)] == [("", ""), ("", "")]
     assert (first.returncode, second.returncode) == (0, 0)
@@ -202,10 +198,10 @@ def test_a_node_that_dies_costs_no_job(sound, is_full):
     """All of its processes at once; the other one learns it from its beats, and from the lock that is free again."""
     jobs = rounds(sound, 2500 if is_full else 30, sleep="" if is_full else "; sleep 0.1")
     sound.start(1, "run", "w.json", "-j", "8", "--progress", "none", program=lease(5))
-    wait_for(sound, 1)
+    wait_for_jobs(sound, 1)
     second = sound.start(2, "join", "1", "-j", "8", "--progress", "none", program=lease(5))
     wait_for_output(sound, 2)
-    wait_for(sound, 5000 if is_full else 60)
+    wait_for_jobs(sound, 5000 if is_full else 60)
     sound.die(1)
     out, err = second.communicate(timeout=sound.patience_s)
     assert second.returncode == 0, out + err
@@ -238,10 +234,7 @@ def cut_off(nodes):
         nodes.cut_off(1)
         return
     holder = nodes.start(2, program=HOLDS.format(root=str(nodes.root)))
-    until = time.monotonic() + 60
-    while not (nodes.root / "held").exists():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_for((nodes.root / "held").exists, 60)
     nodes.cut_off(1)
     (nodes.root / "cut").touch()
     assert holder.communicate(timeout=60) == ("", "")
@@ -264,7 +257,7 @@ def test_a_node_that_was_cut_off_for_longer_than_its_lease_records_nothing_of_wh
     first = sound.start(
         1, "run", "w.json", "-j", "8", "--progress", "none", program=lease(seconds, own=seconds if notices else 90)
     )
-    wait_for(sound, 20)
+    wait_for_jobs(sound, 20)
     on_first = sound.long_jobs()
     assert len(on_first) == 2
     second = sound.start(2, "join", "1", "-j", "8", "--progress", "none", program=lease(seconds))
@@ -279,10 +272,8 @@ def test_a_node_that_was_cut_off_for_longer_than_its_lease_records_nothing_of_wh
     if notices:
         assert not sound.long_jobs() & on_first, "it has ended them before they ran again"
     sound.cut_off(1, cut=False)
-    until = time.monotonic() + 30
-    while sound.long_jobs() & on_first:
-        assert time.monotonic() < until, "back again, it learns that they are not its own any more"
-        time.sleep(0.1)
+    # Back again, it learns that they are not its own any more.
+    wait_for(lambda: not sound.long_jobs() & on_first, 30, pause_s=0.1)
     seen.append(commit_seq(sound, 2))
     assert seen == sorted(seen)
     # What is left is short: end the long ones as a person would.
@@ -390,6 +381,7 @@ from pathlib import Path
 from torc_local.store import opening
 with opening.open_or_create(Path("torc.db")) as db:
     db.connection.execute("CREATE TABLE grown (x)")
+    Path({begun!r}).touch()
     until = time.monotonic() + {seconds}
     while time.monotonic() < until:
         with db.write("grow"):
@@ -427,9 +419,9 @@ def test_a_database_that_grows_on_one_node_is_not_damaged_for_another_that_opens
     for asks in (True, False) if isinstance(sound, gluster.Gluster) else (True,):
         for name in sound.names("torc.db*"):
             sound.call(1, program=f"import os; os.unlink({name!r})")
-        writer = sound.start(1, program=GROWS.format(seconds=seconds + 4))
-        wait_for_name(sound, "torc.db")
-        time.sleep(1)
+        begun = f"begun.{asks}"
+        writer = sound.start(1, program=GROWS.format(seconds=seconds + 4, begun=begun))
+        wait_for_name(sound, begun)
         code, out, err = sound.call(2, program=OPENS.format(asks=asks, seconds=seconds))
         assert code == 0, err
         said[asks] = json.loads(out)
@@ -503,7 +495,7 @@ def test_where_pages_may_be_old_a_second_node_is_refused_with_the_cause(cached):
     """Locks are global there: only the second question finds it out. Within ten seconds, and nothing was touched."""
     rounds(cached, 20, sleep="; sleep 0.3")
     first = cached.start(1, "run", "w.json", "-j", "4", "--progress", "none")
-    wait_for(cached, 1)
+    wait_for_jobs(cached, 1)
     began = time.monotonic()
     code, _, err = cached.call(2, "join", "1", "-j", "4", "--progress", "none")
     assert (code, time.monotonic() - began < 10) == (4, True)
@@ -546,7 +538,7 @@ def test_what_the_question_guards_against_happens_without_it(cached):
     """The same mount with the question left out: jobs run twice, or the database breaks. Seen in seconds."""
     jobs = rounds(cached, 150, sleep="; sleep 0.02")
     first = cached.start(1, "run", "w.json", *MANY, program=UNASKED)
-    wait_for(cached, 1)
+    wait_for_jobs(cached, 1)
     second = cached.start(2, "join", "1", *MANY, program=UNASKED)
     assert broken(cached, jobs, (first, second)), "this mount was sound after all"
 
@@ -562,7 +554,7 @@ def test_a_write_ahead_log_is_refused_to_a_second_machine(mounted, kind, is_full
     nodes = mounted(kind, *(["cached"] if kind == "gluster" else []))
     jobs = rounds(nodes, 150, sleep="; sleep 0.02")
     first = nodes.start(1, "--local", "run", "w.json", *MANY, program=UNASKED)
-    wait_for(nodes, 1)
+    wait_for_jobs(nodes, 1)
     began = time.monotonic()
     code, _, err = nodes.call(2, "join", "1", "--progress", "none")
     assert (code, time.monotonic() - began < 10) == (4, True)
@@ -584,7 +576,7 @@ def test_without_a_lock_service_nfs_is_refused_by_name_and_if_not_by_asking(moun
     assert "nolock" in err
     assert nodes.names("torc.db*") == [], "nothing was touched"
     first = nodes.start(1, *run, program=UNASKED)
-    wait_for(nodes, 1)
+    wait_for_jobs(nodes, 1)
     began = time.monotonic()
     code, _, err = nodes.call(2, "join", "1", "--progress", "none", program=UNREAD)
     assert (code, time.monotonic() - began < 10) == (4, True)
@@ -595,16 +587,21 @@ def test_without_a_lock_service_nfs_is_refused_by_name_and_if_not_by_asking(moun
 
 def test_a_command_that_writes_once_asks_the_nodes_at_work(sound):
     """On a machine that sees what they see it does its work at once; on one that works itself nobody is asked again."""
-    rounds(sound, 100, sleep="; sleep 0.3")
+    rounds(sound, 100, sleep="; sleep 20")
     first = sound.start(1, "run", "w.json", "-j", "2", "--progress", "none")
-    wait_for(sound, 1)
+    wait_for_jobs(sound, 1)
     code, out, err = sound.call(2, "cancel", "1")
     assert code == 0, out + err
     assert first.communicate(timeout=60)[0] == ""
     assert first.returncode == 3
     assert not sound.names("torc.db.node[s]")
     code, out, err = sound.call(2, "retry", "--failed", "-w", "1")
-    assert code in (0, 2), out + err
+    assert (code, out, "no job of workflow 1 is like that" in err) == (2, "", True), "what ran was canceled"
+    code, out, err = sound.call(2, "retry", "-w", "1")
+    assert code == 0, out + err
+    assert "2  canceled: r0_1, r0_2" in out
+    states = json.loads(sound.call(2, "status", "-f", "json")[1])["jobs_by_status"]
+    assert states["canceled"] == 0
 
 
 def doctors(nodes):

@@ -10,9 +10,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+
+from tests.support.waiting import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "srun", "scancel", "setpriv", "unshare")
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -131,10 +132,7 @@ class Slurm:
             )
 
     def _wait(self, what, holds, seconds: float = 30) -> None:
-        until = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < until, f"no {what}: {self._told()}"
-            time.sleep(0.1)
+        wait_for(holds, seconds, pause_s=0.1, told=lambda: f"no {what}: {self._told()}")
 
     def _told(self) -> str:
         return "\n".join(path.read_text(errors="replace")[-1000:] for path in sorted(self._root.glob("*.out")))

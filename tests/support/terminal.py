@@ -8,9 +8,10 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.support.waiting import wait_for
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -23,6 +24,7 @@ class Terminal:
     ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._modes = termios.tcgetattr(slave)
         given = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "torc_local", *words], stdin=slave, stdout=slave, stderr=slave, cwd=cwd,
@@ -38,7 +40,10 @@ class Terminal:
         os.write(self._master, keys)
 
     def painted(self) -> str:
-        """Everything so far, with escapes."""
+        """Everything so far, with escapes.
+
+        A Ctrl-C takes away what nobody had read yet, half of a character, too (POSIX, NOFLSH).
+        """
         try:
             while more := os.read(self._master, 65536):
                 self._screen += more
@@ -52,15 +57,18 @@ class Terminal:
 
     def wait_until(self, holds: Callable[[str], object], seconds: float = 30) -> str:
         """Wait until the text so far is as wanted; the text."""
-        until = time.monotonic() + seconds
-        while not holds(text := self.text()):
-            assert time.monotonic() < until, text
-            time.sleep(0.02)
-        return text
+        wait_for(lambda: holds(self.text()), seconds, pause_s=0.02, told=self.text)
+        return self.text()
 
     def end(self, seconds: float = 30) -> str:
-        """Wait for its end; all that it painted, without escapes."""
+        """Wait for its end; all that it painted, without escapes. It leaves the terminal in the modes of before."""
         self.wait_until(lambda _: self.process.poll() is not None, seconds)
         text = self.text()
-        os.close(self._master)
+        assert termios.tcgetattr(self._master) == self._modes
+        self.close()
         return text
+
+    def close(self) -> None:
+        """As when the window of a terminal is closed."""
+        os.close(self._master)
+        self._master = -1

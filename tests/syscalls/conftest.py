@@ -25,8 +25,8 @@ SOON_S = 20.0
 #: What the program may answer: done, jobs failed, stopped early, trouble with the file system.
 ANSWERS = (0, 1, 3, 4)
 
-#: Also of a name that a person has given: there is no such file, or it may not be read.
-NAMED = (*ANSWERS, 2)
+#: What also means that a name which a person has given is wrong (2): there is no such file, or it may not be read.
+OF_A_NAME = {(call, how) for call in ("openat", "statx") for how in ("EACCES", "ENOENT")}
 
 
 def why_not() -> str | None:
@@ -110,7 +110,7 @@ def try_each(faults: Iterable[Fault], attempt: Callable[[Fault], list[str]]) -> 
 def answered(outcome: Outcome, fault: Fault, *, killed: bool) -> list[str]:
     """What is wrong with how the program ended and with what it said."""
     wrong = []
-    answers = NAMED if fault.how in ("EACCES", "ENOENT") else ANSWERS
+    answers = (*ANSWERS, 2) if (fault.call, fault.how) in OF_A_NAME else ANSWERS
     if outcome.code not in answers and not (killed and outcome.code == -9):
         wrong.append(f"exit code {outcome.code}: {outcome.err}")
     if "Traceback" in outcome.err or "internal error" in outcome.err:

@@ -4,6 +4,7 @@ What was on record stays so and does not run again, unless it was the record its
 """
 
 import random
+import re
 import shutil
 
 import apsw
@@ -38,11 +39,7 @@ SPEC = {
     ],
 }  # fmt: skip
 
-TABLES = (
-    "meta", "move", "workflow", "run", "job_count", "resource_requirements", "job_options", "job", "gate",
-    "dependency", "ended", "node", "runner", "coordinator", "segment", "running", "attempt", "file", "user_data",
-    "job_file", "job_user_data", "recovery", "action", "action_job", "action_run", "event",
-)  # fmt: skip
+TABLES = re.findall(r"^CREATE TABLE (\w+)", opening.schema(), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
