@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from tests.process.running import finished, wait_for
+from tests.process.running import finished
+from tests.support.waiting import wait_for
 
 
 def written(place, seconds):
