@@ -42,7 +42,7 @@ def test_whoever_may_only_read_makes_way_for_another(place, kind):
     done = place.run(1, f"refused={told}")
     assert (done["code"], done["counts"]) == (0, {"completed": 9}), done
     assert told.exists()
-    assert "attempt to write a readonly database" in done["stderr"]
+    assert "for writing: the system lets it be read only" in done["stderr"]
     assert sorted(place.lines().elements()) == sorted(expected)
 
 

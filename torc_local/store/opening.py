@@ -445,7 +445,12 @@ def translated(error: BaseException, path: Path) -> BaseException:
                 f"the database is damaged: {path} ({error})",
                 hint="torc-local doctor says more, torc-local doctor --repair mends what can be mended",
             )
-        case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
+        case apsw.ReadOnlyError():
+            return StateError(
+                f"cannot open the database {path} for writing: the system lets it be read only",
+                hint="check its permissions (ls -l), and how many files may be open (ulimit -n)",
+            )
+        case apsw.CantOpenError() | apsw.PermissionsError():
             return StateError(f"cannot open the database {path}: {error}", hint="check permissions and free space")
         case apsw.FullError() | apsw.IOError() if _is_full(error):
             return StateError(f"the disk is full: {path}", hint="make room (df -h), then run again: nothing is lost")
