@@ -79,3 +79,24 @@ def test_a_module_imports_only_what_lies_below_it(path):
             assert other in allowed or other in ("", "__version__"), f"{name} imports {imported}"
         elif first not in sys.stdlib_module_names:
             assert PACKAGES.get(first) == layer or first in ALSO.get(name, set()), f"{name} imports {imported}"
+
+
+#: Who opens a database for writing without asking the nodes at work first (cli/writing.py): what makes that safe.
+UNASKED = {
+    "cli/writing.py": "asks",
+    "cli/running.py": "is a node itself, and has asked",
+    "cli/inside.py": "is called by a job: a node of this machine is at work, and has asked",
+    "cli/spawning.py": "the same",
+    "cli/together.py": "its own file",
+    "cli/contention.py": "its own file",
+}
+
+
+def test_commands_that_write_ask_the_nodes_at_work_first():
+    opens = {"open_existing", "open_or_create"}
+    found = set()
+    for path in [*(ROOT / "cli").rglob("*.py"), *(ROOT / "tui").rglob("*.py"), *ROOT.glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in opens and ast.unparse(node.value) == "opening":
+                found.add(str(path.relative_to(ROOT)))
+    assert found == set(UNASKED)

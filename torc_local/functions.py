@@ -100,14 +100,14 @@ def map_function_to_jobs(
 
 
 def _add(database: Path, workflow_id: int, tree: dict[str, Any]) -> list[MappedJob]:
-    from torc_local.engine.adding import Changed, add, catalogue  # noqa: PLC0415 - a job needs none of it
+    from torc_local.cli import writing  # noqa: PLC0415 - a job needs none of it
+    from torc_local.engine.adding import Changed, add, catalogue  # noqa: PLC0415
     from torc_local.ground import clock  # noqa: PLC0415
     from torc_local.ground.errors import StateError  # noqa: PLC0415
     from torc_local.spec.addition import check_addition  # noqa: PLC0415
     from torc_local.spec.fragment import Fragment  # noqa: PLC0415
-    from torc_local.store import opening  # noqa: PLC0415
 
-    with opening.open_existing(database) as db:
+    with writing.open_existing(database) as db:
         for _ in range(_TRIES):
             there = catalogue(db, workflow_id)
             fragment = Fragment.of_tree(tree, "map_function_to_jobs")

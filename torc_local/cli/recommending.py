@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torc_local.cli import answer, place
+from torc_local.cli import answer, place, writing
 from torc_local.cli.converting import write_file
 from torc_local.cli.recovering import MOST, change_item
 from torc_local.engine import requirements
@@ -58,7 +58,7 @@ def recommend(order: Order) -> int:
         raise InputError("recommend alone changes nothing", hint="leave out -n, or add --apply or --write-spec FILE")
     target = place.existing(order.target, order.database)
     path = place.database(target.database)
-    opened = opening.open_existing(path) if order.apply else opening.open_read_only(path)
+    opened = writing.open_existing(path) if order.apply else opening.open_read_only(path)
     with opened as db:
         workflow = place.workflow(db, target.workflow_id)
         with db.read():

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torc_local.cli import answer, place, restarting, selecting
+from torc_local.cli import answer, place, restarting, selecting, writing
 from torc_local.engine import recovering
 from torc_local.engine.recovering import Judgement
 from torc_local.engine.requirements import Change
@@ -20,7 +20,6 @@ from torc_local.process.recovery import recover_dead
 from torc_local.report import curing
 from torc_local.report.curing import Diagnosis, Rules
 from torc_local.report.text import plural, printable
-from torc_local.store import opening
 from torc_local.store.database import Database
 
 #: More than this is a slip: a limit that grows a hundredfold is no limit.
@@ -89,7 +88,7 @@ def recover(order: Order) -> int:
 
 def apply(path: Path, workflow_id: int | None, cure: Cure, *, dry_run: bool) -> Done:
     """Recover a workflow. Raises InputError while anybody works on it, HookError when the hook fails."""
-    with opening.open_existing(path) as db:
+    with writing.open_existing(path) as db:
         workflow = place.workflow(db, workflow_id)
         recover_dead(db, workflow.id)
         with db.read():
