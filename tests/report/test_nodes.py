@@ -59,10 +59,10 @@ def test_a_beat_brings_a_silent_machine_back(tmp_path):
         workflow = workflows.get(db, number)
         assert workflow is not None
         found = status.gather(db, workflow)._replace(at=AT)
-        assert [one["state"] for one in status.document(found)["nodes"]] == ["silent"]
+        assert [one["state"] for one in status.document(found, ())["nodes"]] == ["silent"]
         assert [one["state"] for one in status.document(found, {runner})["nodes"]] == ["lost"]
         with db.write("test"):
             runners.beat(db, runner, runners.Held(3, 1 << 30, 1), at=AT - 1)
-        [one] = status.document(status.gather(db, workflow)._replace(at=AT))["nodes"]
+        [one] = status.document(status.gather(db, workflow)._replace(at=AT), ())["nodes"]
         assert (one["state"], one["held_cpus"], one["num_gpus"]) == ("alive", 3, 2)
         assert one["last_beat_at"] == "2023-11-14T22:14:59.000000Z"

@@ -114,7 +114,7 @@ small   workflow 1, run 0   t.db   not started
 
   next     torc-local run 1"""
         )
-        assert status.document(found)["walltime_seconds"] is None
+        assert status.document(found, ())["walltime_seconds"] is None
 
 
 def test_a_working_runner_and_a_dead_one_look_different(tmp_path):
@@ -137,7 +137,7 @@ def test_a_canceled_workflow_is_said_to_be_canceled(tmp_path):
         stage.begin()
         cancel(db, stage.workflow_id, at=NOW, who="tester")
         found = gather(db, stage.workflow_id)
-    document = status.document(found)
+    document = status.document(found, ())
     assert (document["is_complete"], document["is_canceled"]) == (True, True)
     lines = screen(found)
     assert lines[0].endswith("canceled")

@@ -94,7 +94,7 @@ def _wait_for_the_last(path: Path, workflow_id: int) -> None:
     while clock.monotonic() < until:
         with opening.open_read_only(path) as db:
             alive = runners.alive(db, workflow_id)
-        if all(one.id in dead_runners(alive) for one in alive):
+        if len(dead_runners(alive)) == len(alive):
             return
         time.sleep(_LOOK_S)
 

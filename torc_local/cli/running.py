@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torc_local.cli import announcing, answer, changing, place, progress, terminal
+from torc_local.cli.looking import dead_runners
 from torc_local.ground.durability import Durability
 from torc_local.ground.errors import ExitCode, InputError, StateError, TorcLocalError
 from torc_local.ground.units import parse_duration, parse_memory
@@ -185,7 +186,7 @@ def _conclude(path: Path, workflow_id: int, request: Request, code: int) -> None
         for line in painted(lines, looks._replace(width=None)):
             answer.note(line)
     if request.as_json:
-        answer.document({**status.document(found), "exit_code": int(code)})
+        answer.document({**status.document(found, dead_runners(found.runners)), "exit_code": int(code)})
 
 
 def _memory(text: str | None, gigabytes: float | None) -> int | None:

@@ -92,12 +92,14 @@ def wait(option: Path | None, word: str | None, *, timeout: str | None, as_json:
             time.sleep(_LOOK_S)
             code = outcome.look()
         found = status.gather(db, _get(db, workflow.id))
+        dead = dead_runners(found.runners)
         if as_json:
-            answer.document({**status.document(found), "exit_code": int(ExitCode.INCOMPLETE if code is None else code)})
+            said = status.document(found, dead)
+            answer.document({**said, "exit_code": int(ExitCode.INCOMPLETE if code is None else code)})
         elif code is None:
             answer.note(f"workflow {workflow.id} has not ended in {timeout}")
         else:
-            answer.screen(status_screen.head(found, dead_runners(found.runners), terminal.looks(sys.stdout)))
+            answer.screen(status_screen.head(found, dead, terminal.looks(sys.stdout)))
     return ExitCode.INCOMPLETE if code is None else code
 
 

@@ -82,7 +82,7 @@ def outcome(workflow: WorkflowRow, run: RunRow | None, counts: dict[str, int]) -
     return ExitCode.OK if all_succeeded(counts) else ExitCode.FAILED
 
 
-def document(status: Status, dead: Collection[int] = (), found: Sequence[Group] | None = None) -> dict[str, Any]:
+def document(status: Status, dead: Collection[int], found: Sequence[Group] | None = None) -> dict[str, Any]:
     """The JSON object of ``status``.
 
     ``dead`` has the runners known to have died, ``found`` the groups of jobs, where they are asked for.
