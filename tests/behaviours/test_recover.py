@@ -211,6 +211,27 @@ def test_the_loop_ends_after_so_many_recoveries_and_tries_nothing_else_again(pla
     assert "nothing that recover can cure" in told.err
 
 
+def tree(run, kind):
+    """Send a signal to a run and to its processes."""
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    for pid in (run.pid, *map(int, children)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, kind)
+
+
+def test_the_loop_does_not_take_up_what_was_canceled_before_its_runners_died(place):
+    place.write({"name": "w", "jobs": [{"name": "long", "command": "echo x >> tries; sleep 60"}]})
+    run = place.start("run", "w.yaml", "-j", "1", "--progress", "none")
+    place.wait_for("tries", filled=True)
+    tree(run, signal.SIGSTOP)
+    assert place.call("cancel", "1").code == 0
+    tree(run, signal.SIGKILL)
+    run.communicate()
+    told = place.call("watch", "--recover", "-j", "1")
+    assert (told.code, place.text("tries")) == (3, "x\n")
+    assert "workflow 1 is canceled: torc-local run 1 takes it up again" in told.err
+
+
 def test_the_loop_waits_while_others_work_and_goes_on_after_they_died(place):
     """A run elsewhere is killed: what it left is done here."""
     command = "echo x >> tries; test -e go || sleep 60"
@@ -222,10 +243,7 @@ def test_the_loop_waits_while_others_work_and_goes_on_after_they_died(place):
     place.wait_for("seen", filled=True)  # the loop tells how it stands
     assert (place.text("tries"), len(place.rows("SELECT 1 FROM v_runners"))) == ("x\n", 1)
     (place.root / "go").touch()
-    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-    for pid in (run.pid, *map(int, children)):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    tree(run, signal.SIGKILL)
     run.communicate()
     _, err = loop.communicate(timeout=60)
     assert loop.returncode == 0, err

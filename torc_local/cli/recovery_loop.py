@@ -120,11 +120,12 @@ def _standing(path: Path, workflow_id: int) -> _Standing | ExitCode:
     known = status.outcome(workflow, run, counts)
     if known is not None:
         return _Standing.ENDED if known == ExitCode.FAILED else known
-    dead = dead_runners(alive)
-    if workflow.is_canceled and not alive:
+    if len(dead_runners(alive)) < len(alive):
+        return _Standing.WATCH
+    if workflow.is_canceled:
         answer.note(f"workflow {workflow_id} is canceled: torc-local run {workflow_id} takes it up again")
         return ExitCode.INCOMPLETE
-    return _Standing.WATCH if any(one.id not in dead for one in alive) else _Standing.RUN
+    return _Standing.RUN
 
 
 def _was_left_by_the_dead(path: Path, workflow_id: int) -> bool:
