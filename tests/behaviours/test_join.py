@@ -172,4 +172,7 @@ def test_a_list_of_machines_that_cannot_be_read_or_used_is_refused_before_anythi
         assert (answer.code, why in answer.err) == (2, True)
     answer = place.call("run", "w.yaml", "--nodes", "nowhere.txt")
     assert (answer.code, "no such file" in answer.err) == (2, True)
+    (place.root / "hosts.txt").write_text("elsewhere\n")
+    answer = place.call("--local", "run", "w.yaml", "--nodes", "hosts.txt")
+    assert (answer.code, "this machine's own, so no other one can join" in answer.err) == (2, True)
     assert not (place.root / "torc_output").exists()

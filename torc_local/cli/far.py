@@ -84,15 +84,19 @@ class Begun(Careful):
         os.close(self._told)
 
 
+def check(path: Path) -> None:
+    """Raise InputError where other machines could not see the database."""
+    if mounts.use_of(path) is mounts.Use.LOCAL:
+        raise InputError(
+            f"{path} is on {mounts.mount_of(path).kind}, which is this machine's own, so no other one can join",
+            hint="put it on a shared file system with --db PATH or -o DIR; or say --shared",
+        )
+
+
 class Dispatcher:
-    """The process that has other machines join. Raises InputError where they could not see the database."""
+    """The process that has other machines join."""
 
     def __init__(self, names: Sequence[str], path: Path, words: Sequence[str]) -> None:
-        if mounts.use_of(path) is mounts.Use.LOCAL:
-            raise InputError(
-                f"{path} is on {mounts.mount_of(path).kind}, which is this machine's own, so no other one can join",
-                hint="put it on a shared file system with --db PATH or -o DIR; or say --shared",
-            )
         heard, self.told = os.pipe()
         parent, self.pid = os.getpid(), os.fork()
         if self.pid == 0:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -69,10 +70,7 @@ def join_target(request: Request) -> int:
 
 def run_target(request: Request) -> int:
     """Find or make the workflow, work on it until nothing is left, and say how it went."""
-    if request.nodes is not None:
-        from torc_local.cli import far  # noqa: PLC0415 - loaded when needed
-
-        far.hosts(request.nodes)  # refuses before anything is stored
+    hosts = None if request.nodes is None else _hosts(request.nodes)
     announcing.check(request.junit, request.report)
     if request.time_series and not request.monitor:
         raise InputError("--time-series needs what --no-resource-monitoring switches off", hint="leave one out")
@@ -87,6 +85,11 @@ def run_target(request: Request) -> int:
     path = place.database(request.database, target.database, _home(request.output_dir, target))
     if request.output_dir is not None and place.readable(request.output_dir) != path.parent:
         _check_output(request.output_dir / "stdio")
+    if hosts is not None:
+        from torc_local.cli import far  # noqa: PLC0415 - loaded when needed
+
+        far.check(path)
+    # All that can be refused was, before anything is stored.
     with neighbours.present(path) as answering:
         workflow_id = _workflow_of(request, target, path)
         if request.time_limit == _AUTO:
@@ -112,7 +115,7 @@ def run_target(request: Request) -> int:
             sample_interval_s=request.sample_interval_s,
             time_series=request.time_series,
         )
-        code = _supervise(path, workflow_id, options, request)
+        code = _supervise(path, workflow_id, options, request, hosts)
         if code is ExitCode.STATE and not request.as_json:
             with suppress(TorcLocalError):  # the database may be what is gone, and that was said
                 _conclude(path, workflow_id, request, code)
@@ -125,14 +128,22 @@ def run_target(request: Request) -> int:
     return code
 
 
-def _supervise(path: Path, workflow_id: int, options: Options, request: Request) -> ExitCode:
+def _hosts(file: Path) -> list[str]:
+    from torc_local.cli import far  # noqa: PLC0415 - loaded when needed
+
+    return far.hosts(file)
+
+
+def _supervise(
+    path: Path, workflow_id: int, options: Options, request: Request, hosts: Sequence[str] | None
+) -> ExitCode:
     watcher = progress.watcher(request.progress, sys.stderr)
-    if request.nodes is None:
+    if hosts is None:
         return supervise(path, workflow_id, options, watcher)
     from torc_local.cli import far  # noqa: PLC0415 - loaded when needed
 
     words = [] if request.jobs is None else ["-j", str(request.jobs)]
-    dispatcher = far.Dispatcher(far.hosts(request.nodes), path, [*words, "--grace", f"{request.grace_s:g}"])
+    dispatcher = far.Dispatcher(hosts, path, [*words, "--grace", f"{request.grace_s:g}"])
     try:
         options = options._replace(company=(*options.company, dispatcher.pid))
         return supervise(path, workflow_id, options, far.Begun(watcher, dispatcher.told))
