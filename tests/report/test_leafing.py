@@ -79,6 +79,12 @@ def test_what_is_gone_or_was_never_there_is_empty(tmp_path):
         assert leafing.find(there, 0, "x", back=False) is None
 
 
+def test_what_goes_while_it_is_looked_at_is_empty(tmp_path):
+    there = Extent(tmp_path / "gone", 0, 100)
+    assert leafing.forward(there, 0, 5) == leafing.backward(there, 100, 5) == []
+    assert leafing.find(there, 0, "x", back=False) is None
+
+
 @pytest.mark.parametrize(("length", "end"), [(None, 19), (4, 11), (100, 19)])
 def test_it_is_as_long_as_the_file_is_now(tmp_path, length, end):
     written(tmp_path, b"1234\n\n")

@@ -1,10 +1,12 @@
 """Leafing through what a job wrote: only what is shown is read, however long it is.
 
-A line of a megabyte is shown in pieces, and nothing that a terminal could act on is left in.
+A line of a megabyte is shown in pieces, and nothing that a terminal could act on is left in. A file that has gone since
+it was found, or that cannot be read, has nothing in it.
 """
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -61,7 +63,7 @@ def forward(there: Extent, at: int, count: int) -> list[Line]:
     if there.path is None or at >= there.end or count <= 0:
         return []
     lines: list[Line] = []
-    with there.path.open("rb") as file:
+    with suppress(OSError), there.path.open("rb") as file:
         file.seek(at)
         rest = b""
         limit = min(there.end, at + _MOST)
@@ -83,7 +85,7 @@ def backward(there: Extent, at: int, count: int) -> list[Line]:
     at = min(at, there.end)
     if there.path is None or at <= there.start or count <= 0:
         return []
-    with there.path.open("rb") as file:
+    with suppress(OSError), there.path.open("rb") as file:
         size = _BLOCK
         while True:
             begin = max(there.start, at - size)
@@ -93,6 +95,7 @@ def backward(there: Extent, at: int, count: int) -> list[Line]:
             if len(known) >= count or begin == there.start or size >= _MOST:
                 return (known or lines)[-count:]
             size *= 4
+    return []
 
 
 def find(there: Extent, at: int, wanted: str, *, back: bool) -> int | None:
@@ -103,7 +106,7 @@ def find(there: Extent, at: int, wanted: str, *, back: bool) -> int | None:
     sought = wanted.encode().lower()
     if there.path is None or not sought:
         return None
-    with there.path.open("rb") as file:
+    with suppress(OSError), there.path.open("rb") as file:
         low, high = (max(there.start, at - SEARCHED), at) if back else (at, min(there.end, at + SEARCHED))
         more = len(sought) - 1  # what begins in a block may end in the next one
         while low < high:

@@ -1,5 +1,6 @@
 """What a job wrote, on the whole screen: read where it is looked at, and followed while it grows."""
 
+import asyncio
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -266,7 +267,7 @@ class Log(ModalScreen[None]):
         self._end_search()
         self.window.sought = event.value
         if event.value:
-            self._find(back=False, here=True)
+            self.run_worker(self._find(back=False, here=True), group="find", exclusive=True)
 
     def _end_search(self) -> None:
         self.query_one("#search", Input).remove_class("asked")
@@ -274,18 +275,22 @@ class Log(ModalScreen[None]):
 
     def action_again(self, back: bool) -> None:
         """The next place where it is, or the one before."""
-        self._find(back=back, here=False)
+        self.run_worker(self._find(back=back, here=False), group="find", exclusive=True)
 
-    def _find(self, *, back: bool, here: bool) -> None:
+    async def _find(self, *, back: bool, here: bool) -> None:
         window = self.window
         if not window.sought:
             return
         after = leafing.forward(window.there, window.first, 1)
         at = window.first if back or here or not after else after[0].end
-        found = leafing.find(window.there, at, window.sought, back=back)
+        # Not where keys are waited for: it may be much to read, from far away.
+        there, sought = window.there, window.sought
+        found = await asyncio.to_thread(leafing.find, there, at, sought, back=back)
+        if window.there.path != there.path:
+            return  # the other stream is shown by now
         window.following = False
         if found is None:
-            self._say(f"not found {'before' if back else 'after'} this: {window.sought}")
+            self._say(f"not found {'before' if back else 'after'} this: {sought}")
         else:
             window.go(found)
             self._say("")
