@@ -23,7 +23,7 @@ def asks(name, cpus=1, memory=0, runtime=0.0):
 def group(name, counts, asked, median=None, p95=None, peak=None, **given):
     figures = {
         "samples": counts.get("completed", 0), "longest_s": p95, "cpu_s": 0.0, "reserved_cpu_s": 0.0,
-        "peak_memory_bound_bytes": None, "killed_peak_bytes": None, "ended_for_memory": 0, "ended_for_time": 0, **given,
+        "peak_memory_bound_bytes": None, "ended_for_memory": 0, "ended_for_time": 0, **given,
     }  # fmt: skip
     return Group(
         name=name, jobs=sum(counts.values()), counts=counts, asks=(asked,), median_s=median, p95_s=p95,
@@ -35,8 +35,7 @@ GROUPS = [
     group("prep_*", {"completed": 95, "failed": 1}, asks("prep", memory=_GIB), 2.1, 4.0, 322 << 20,
           cpu_s=88.0, reserved_cpu_s=100.0),
     group("sim_*", {"completed": 61_080, "running": 88, "ready": 8211, "blocked": 28_610, "failed": 11},
-          asks("sim", memory=2 * _GIB), 14.1, 22.0, 1181116006, cpu_s=96.0, reserved_cpu_s=100.0, ended_for_memory=11,
-          killed_peak_bytes=2 * _GIB),
+          asks("sim", memory=2 * _GIB), 14.1, 22.0, 1181116006, cpu_s=96.0, reserved_cpu_s=100.0, ended_for_memory=11),
     group("train_*", {"completed": 17, "running": 6, "blocked": 881}, asks("train", 16, 16 * _GIB, 1200.0), 580.0,
           782.0, 15_998_753_177, cpu_s=38.0, reserved_cpu_s=100.0),
     group("evaluate_with_a_name_that_is_long_and_has_numbers_*", {"canceled": 30}, asks("merge", memory=4 * _GIB)),

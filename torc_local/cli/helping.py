@@ -51,6 +51,7 @@ _ENV = """\
 TORC_LOCAL_DB           the database when --db is not given (default: torc_output/torc.db)
 NO_COLOR, FORCE_COLOR   screens without colours, or with colours wherever they go (torc-local --color)
 COLUMNS                 how wide screens are, whatever the terminal says
+TORC_LOCAL_SSH          how run --nodes reaches other machines (default: ssh -o BatchMode=yes -o ConnectTimeout=10)
 TORC_LOCAL_FILE_SYSTEM  shared or local, whatever the file system looks like (torc-local --shared, --local)
 
 Set for each job, besides Torc's variables:

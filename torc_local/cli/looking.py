@@ -37,11 +37,7 @@ def dead_runners(runners: Sequence[RunnerRow]) -> set[int]:
         return set()
     from torc_local.process import machine  # noqa: PLC0415 - needs psutil
 
-    return {
-        runner.id
-        for runner in runners
-        if machine.is_gone(runner.boot_id, runner.hostname, runner.pid, runner.pid_start)
-    }
+    return machine.dead(runners)
 
 
 def show_list(option: Path | None, archived: set[bool], *, as_json: bool) -> int:

@@ -7,6 +7,7 @@ machine-id and boot id.
 import os
 import signal
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import psutil
 from torc_local.ground import clock
 from torc_local.process import allocation
 from torc_local.process.gpus import devices
+from torc_local.store.runners import RunnerRow
 
 
 class Machine(NamedTuple):
@@ -72,6 +74,11 @@ def is_gone(boot: str, hostname: str, pid: int, pid_start: int) -> bool:
     if boot == boot_id():
         return not is_alive(pid, pid_start)
     return same_machine_rebooted(boot, hostname)
+
+
+def dead(runners: Iterable[RunnerRow]) -> set[int]:
+    """The ids of the runners that certainly died."""
+    return {one.id for one in runners if is_gone(one.boot_id, one.hostname, one.pid, one.pid_start)}
 
 
 def is_halted(pid: int) -> bool:

@@ -42,7 +42,6 @@ class Group(NamedTuple):
     reserved_cpu_s: float  # of those: time by processors that were asked for
     peak_memory_bytes: int | None
     peak_memory_bound_bytes: int | None  # when an attempt whose peak is not known may have had the largest: its bound
-    killed_peak_bytes: int | None  # the largest that was ended for it, and needed more
     ended_for_memory: int  # attempts
     ended_for_time: int
 
@@ -154,7 +153,6 @@ def _group(
         reserved_cpu_s=_US * sum(cpus * sum(some) for cpus, some in times),
         peak_memory_bytes=peak if peak and peak >= bound else None,
         peak_memory_bound_bytes=bound if bound > peak else None,
-        killed_peak_bytes=max((one.killed_peak_bytes for _, one in used), default=0) or None,
         ended_for_memory=sum(one.ended_for_memory for _, one in used),
         ended_for_time=sum(one.ended_for_time for _, one in used),
     )

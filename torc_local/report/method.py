@@ -19,8 +19,9 @@ core-hours: used: processor time of all attempts of the newest run; reserved: th
 advice: the larger of the largest value and 1.2 times the value that 95 % of attempts stay below, rounded up; those that
   were ended for a limit are lower bounds; with fewer than 5 attempts there is none
 three digits: run times, processor times and memory in the table of all jobs are rounded to three digits
-not measured: GPUs and network; what processes that left their job used after its end; energy. The command line of run
-  is not on record
+GPUs: their memory and use are sampled by the monitor where NVIDIA's library answers (extra gpu), and nowhere else
+not measured: network; what processes that left their job used after its end; energy. The command line of run is not on
+  record
 """
 
 

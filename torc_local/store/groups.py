@@ -46,7 +46,6 @@ class Used(NamedTuple):
     cpu_s: float
     peak_memory_bytes: int  # the largest; 0: not known
     bound_bytes: int  # what those whose peak is not known did not exceed; 0: all are known, or nothing is
-    killed_peak_bytes: int  # the largest of those that were ended for their memory, which needed more
     ended_for_memory: int
     ended_for_time: int
 
@@ -82,8 +81,6 @@ _USED = statement(
     " coalesce(sum(max(a.cpu_s, coalesce(m.cpu_s, 0))) FILTER (WHERE a.status = 'completed'), 0.0),"
     " max(0, max(max(a.peak_memory_bytes, coalesce(m.peak_memory_bytes, 0)))),"
     " coalesce(max(-a.peak_memory_bytes) FILTER (WHERE m.job_id IS NULL AND a.peak_memory_bytes < 0), 0),"
-    " coalesce(max(max(a.peak_memory_bytes, coalesce(m.peak_memory_bytes, 0)))"
-    "  FILTER (WHERE a.reason LIKE 'oom:%'), 0),"
     " count(*) FILTER (WHERE a.reason LIKE 'oom:%'), count(*) FILTER (WHERE a.reason LIKE 'timeout:%')"
     " FROM stretch s CROSS JOIN attempt a ON a.job_id BETWEEN s.first_id AND s.last_id"
     " LEFT JOIN attempt_usage m ON m.job_id = a.job_id AND m.run_id = a.run_id AND m.attempt_id = a.attempt_id"

@@ -51,11 +51,7 @@ def job_of(db: Database, job_id: int) -> JobDetails:
 
 def dead_of(db: Database, workflow_id: int) -> set[int]:
     """The runners that certainly died."""
-    return {
-        one.id
-        for one in runners.alive(db, workflow_id)
-        if machine.is_gone(one.boot_id, one.hostname, one.pid, one.pid_start)
-    }
+    return machine.dead(runners.alive(db, workflow_id))
 
 
 class Jobs:
