@@ -65,7 +65,7 @@ def packed(content: Content) -> str:
             "step": step,
             "span": [0, last - first] if content.span is None else [content.span[0] - first, content.span[1] - first],
             "runners": [[one.node_id, one.slots, one.id] for one in content.workers],
-            "nodes": [_node(content, number) for number in range(len(content.places))],
+            "nodes": [_node(content, number, first) for number in range(len(content.places))],
             "asked": [[one.name, one.num_cpus, one.memory_bytes, one.num_gpus, one.runtime_s, one.limits]
                       for one in content.asks],
             "families": ["", *(one.name for one in content.families if one.jobs > 1)],
@@ -109,10 +109,9 @@ def _waits(content: Content) -> list[float]:
     ]
 
 
-def _node(content: Content, number: int) -> dict[str, Any]:
+def _node(content: Content, number: int, first: float) -> dict[str, Any]:
     place = content.places[number]
     curve = content.node_curves.get(place.machine.id, [])
-    first, _ = _whole_span(content)
     return {
         "id": place.machine.id,
         "name": place.machine.hostname,
