@@ -3,7 +3,7 @@
 import apsw
 import pytest
 
-from torc_local.store import samples
+from torc_local.store import samples, series
 from torc_local.store.samples import JobSample, NodeSample, NoSeriesError
 
 
@@ -42,3 +42,13 @@ def test_what_is_no_time_series_says_why(tmp_path):
         with pytest.raises(NoSeriesError, match=words):
             samples.read(tmp_path / f"{name}.db")
     assert not (tmp_path / "absent.db").exists()
+
+
+def test_a_curve_is_of_what_was_seen_since_a_moment(tmp_path):
+    """What an earlier attempt did is left out, and the points are spread over what is left."""
+    path = tmp_path / "x.db"
+    job = JobSample(1, 10, 50.0, 100, 2, 1, 0.5, 3, 4)
+    rows = [job._replace(timestamp=at, cpu_percent=at) for at in (10, 20, 1000, 1001, 1002)]
+    samples.append(path, [(1, "a")], [*rows, job._replace(job_id=2)], [])
+    found = series.of_jobs(path, {1: 1000.7, 2: 11.0, 3: 0.0}, 3)
+    assert found == {1: [(1000, 1000.0, 100), (1001, 1001.0, 100), (1002, 1002.0, 100)]}

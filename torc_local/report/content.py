@@ -266,10 +266,12 @@ def _fit(cpus: int, memory: int, cpus_each: int, memory_each: int) -> int:
 
 
 def _curves(found: History, jobs: Sequence[int], files: Sequence[Path]) -> dict[int, list[JobPoint]]:
-    place_of = {found.ids[job]: job for job in jobs}
+    """Of the newest attempts: what a job did before, perhaps elsewhere, is not what its row tells."""
+    place_of = {found.ids[job]: job for job in jobs if not isnan(found.started[job])}
+    since = {job_id: found.started[job] for job_id, job in place_of.items()}
     curves: dict[int, list[JobPoint]] = {}
     for file in files:
-        for job_id, curve in series.of_jobs(file, list(place_of), _JOB_POINTS).items():
+        for job_id, curve in series.of_jobs(file, since, _JOB_POINTS).items():
             curves.setdefault(place_of[job_id], curve)
     return curves
 

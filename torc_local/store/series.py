@@ -4,7 +4,7 @@ A curve is cut into equal stretches of time. Of a job's stretch the largest valu
 node's, the average and the largest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -53,18 +53,19 @@ def of_node(path: Path, points: int) -> list[NodePoint]:
     )
 
 
-def of_jobs(path: Path, jobs: Sequence[int], points: int) -> dict[int, list[JobPoint]]:
-    """The curves of these jobs, those of them that were sampled."""
+def of_jobs(path: Path, since: Mapping[int, float], points: int) -> dict[int, list[JobPoint]]:
+    """The curves of these jobs, each since a moment (when its newest attempt started), of those that were sampled."""
 
     def read(connection: apsw.Connection) -> dict[int, list[JobPoint]]:
         found: dict[int, list[JobPoint]] = {}
-        for job in jobs:
+        for job, at in since.items():
             rows = connection.execute(
                 "SELECT min(timestamp), max(cpu_percent), max(memory_bytes) FROM job_resource_samples,"
                 " (SELECT min(timestamp) AS first, max(timestamp) - min(timestamp) + 1 AS span"
-                " FROM job_resource_samples WHERE job_id = ?1) WHERE job_id = ?1"
+                " FROM job_resource_samples WHERE job_id = ?1 AND timestamp >= ?3)"
+                " WHERE job_id = ?1 AND timestamp >= ?3"
                 " GROUP BY (timestamp - first) * ?2 / max(span, ?2) ORDER BY 1",
-                (job, points),
+                (job, points, int(at)),
             )
             curve = [JobPoint(*row) for row in rows]
             if curve:
