@@ -58,6 +58,15 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in left_out]
 
 
+@pytest.fixture(autouse=True)
+def _signals_arrive():
+    """What is started by a later test would inherit a blocked signal, and not be ended by it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    yield
+    after = signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert after == before, "a test has blocked signals: what works as a run does needs a process of its own"
+
+
 @pytest.fixture
 def golden(request):
     """Compares a screen with the file that somebody has looked at."""

@@ -157,12 +157,12 @@ def test_a_file_that_does_not_say_any_more_what_it_is_is_refused_with_a_sentence
     finish(path)
 
 
-def test_settings_that_cannot_be_read_are_not_made_up(call, path):
+def test_settings_that_cannot_be_read_are_not_made_up(call, process, path):
     damage(path, "UPDATE workflow SET settings = '[]'")
     answer = call("doctor", "--repair")
     assert answer.code == 4
     assert "documents_can_be_read" in answer.out
-    answer = call("run")
+    answer = process("run")
     assert answer.code == 4
     assert "the database is damaged" in answer.err
 
