@@ -36,7 +36,7 @@ _LATE = (
 )  # fmt: skip
 
 #: An unlock that fails leaves SQLite waiting for itself (WAL), in the end for as long as it waits for others.
-database.LOCK_PATIENCE_S = 4.0
+database.LOCK_PATIENCE_S = 2.0
 
 _answers = os.dup(1)
 

@@ -21,6 +21,9 @@ from torc_local.process.runner import Runner, Setup
 from torc_local.store import events, examining, mounts, opening
 from torc_local.store.database import Database
 
+#: How long a process that ends for an error waits for the lock, to say so (seconds).
+_LAST_WORDS_S = 1.0
+
 
 def run_runner(setup: Setup, parent: int) -> None:
     """Be a runner; does not return."""
@@ -140,6 +143,7 @@ def _code(error: BaseException, db_path: Path) -> ExitCode:
 
 
 def _note(db: Database, workflow_id: int, message: str, console: int) -> None:
+    db.hurry(_LAST_WORDS_S)  # the lock may be what we have waited for in vain
     try:
         with db.write("event"):
             events.record(db, workflow_id, at=clock.now(), kind="process_failed", message=message)
