@@ -208,6 +208,18 @@ def test_a_run_leaves_a_junit_file_and_calls_a_command(place):
     assert (cases["good"], cases["after"][0].tag) == ([], "skipped")
 
 
+@pytest.mark.parametrize("stdio", [{"mode": "combined"}, {"mode": "separate"}])
+@pytest.mark.parametrize("command", ["echo lost its way; exit 3", "echo lost its way >&2; exit 3"])
+def test_why_a_job_failed_is_told_from_whichever_stream_says_it(place, stdio, command):
+    place.write({"name": "w", "jobs": [{"name": "bad", "command": command, "stdio": stdio}]})
+    shown = place.run("--junit", "out.xml", "--progress", "lines", code=1)
+    assert "lost its way" in shown.err
+    assert "lost its way" in place.text("out.xml").replace(command.replace(">", "&gt;"), "")
+    assert "lost its way" in place.call("explain", "bad").out.split("wrote last")[1]
+    found = place.call("report", "-f", "json").json
+    assert found["failures"][0]["examples"][0]["last_lines"] == ["lost its way"]
+
+
 def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_runs(place):
     place.write({"name": "w", "jobs": [{"name": "a", "command": "touch ran"}]})
     done = place.call("run", "w.yaml", "--junit", "nowhere/out.xml")

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, TextIO
 
 from torc_local.cli import terminal
-from torc_local.engine.options import COMBINED, stdio_of_job
 from torc_local.ground import clock
 from torc_local.ground.states import JobStatus, finished_jobs
 from torc_local.process.watching import Outcome, Progress, RunInfo, Watcher
@@ -173,16 +172,14 @@ def looked_up(progress: Progress, job_id: int) -> Failed:
     with suppress(Exception):
         db = progress.db()
         tries = reading.attempts(db, job_id)
-        job = reading.job(db, job_id)
-        combined = stdio_of_job(db, job.workflow_id, job.options_id).mode == COMBINED
-        place = output.find(db, job_id, stderr=not combined, attempt=None)
+        told = output.telling(db, job_id, _LAST_LINES)
         last = tries[-1] if tries else None
-        lines = [] if place is None else output.last_lines(place, _LAST_LINES)
+        lines = [] if told is None else told.lines
         return Failed(
             taken_s=None if last is None else last.ended_at - last.started_at,
             node=None if last is None else last.node,
             attempt_id=None if last is None else last.attempt_id,
-            file=None if place is None else place.path,
+            file=None if told is None else told.path,
             last_line=next((line.strip() for line in reversed(lines) if line.strip()), ""),
         )
     return Failed()

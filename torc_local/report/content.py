@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torc_local.engine import graph as graphs
 from torc_local.engine.graph import Graph, Order
-from torc_local.engine.options import COMBINED, OptionsOf, settings_in, stdio_of_job
+from torc_local.engine.options import OptionsOf, settings_in
 from torc_local.report import (
     advice,
     by_hand,
@@ -213,14 +213,14 @@ def _failures(
     directory = None if stand.run is None else stand.run.directory
 
     def example(job: int) -> Example:
-        stream, said = _last_lines(db, workflow.id, found.ids[job]) if found.tries[job] else ("", [])
+        told = output.telling(db, found.ids[job], _LAST_LINES) if found.tries[job] else None
         return Example(
             job,
             found.names[job],
             found.reasons.get(job),
             node_of.get(found.runners[job]),
-            stream,
-            said,
+            "" if told is None else told.stream,
+            [] if told is None else [line[:_LINE_WIDTH] for line in told.lines],
             by_hand.line(db, found.ids[job], directory, settings, options) if found.tries[job] else None,
         )
 
@@ -233,17 +233,6 @@ def _failures(
         )
         for group in causes.groups(found)
     ]
-
-
-def _last_lines(db: Database, workflow_id: int, job_id: int) -> tuple[str, list[str]]:
-    """From standard error, unless that went elsewhere or says nothing."""
-    combined = stdio_of_job(db, workflow_id, reading.job(db, job_id).options_id).mode == COMBINED
-    for stderr in (False,) if combined else (True, False):
-        place = output.find(db, job_id, stderr=stderr, attempt=None)
-        lines = [] if place is None else output.last_lines(place, _LAST_LINES)
-        if lines:
-            return "standard error" if stderr else "standard output", [line[:_LINE_WIDTH] for line in lines]
-    return "", []
 
 
 def _saving(one: Advice, found: History, places: Sequence[Place]) -> Saving:

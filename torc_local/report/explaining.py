@@ -38,7 +38,7 @@ class Explanation(NamedTuple):
     nodes: list[Place]  # machines of the newest run
     holder: Holder | None
     attempt: AttemptRow | None  # the newest, when it did not complete
-    last_lines: list[str]  # of its standard error
+    last_lines: list[str]  # that say why it failed
     handler: str | None  # what its failure handler says to that
     changed: list[str]  # why it would run again, though it has completed
     next: list[str]  # commands
@@ -58,8 +58,8 @@ def explain(db: Database, job_id: int, around: Around) -> Explanation:
         found = _Gathering(db, job_id, around).explanation()
     if found.attempt is None or found.job.status not in RAN_AND_FAILED:
         return found
-    written = output.find(db, job_id, stderr=not _is_combined(db, found.job), attempt=None)
-    return found if written is None else found._replace(last_lines=output.last_lines(written, _LAST_LINES))
+    told = output.telling(db, job_id, _LAST_LINES)
+    return found if told is None else found._replace(last_lines=told.lines)
 
 
 def _is_combined(db: Database, job: JobDetails) -> bool:

@@ -53,9 +53,8 @@ def _case(db: Database, name: str, job: JobRow, tried: AttemptRow | None, *, quo
     reason = (None if tried is None else tried.reason) or job.status
     if job.status not in UNSUCCESSFUL:
         return f"{head}><skipped message={_attribute(_why_skipped(job))}/></testcase>\n"
-    found = output.find(db, job.id, stderr=True, attempt=None) if quote else None
-    said = [] if found is None else output.last_lines(found, _LAST_LINES)
-    text = "\n".join([*reason.splitlines(), *said])
+    told = output.telling(db, job.id, _LAST_LINES) if quote else None
+    text = "\n".join([*reason.splitlines(), *([] if told is None else told.lines)])
     message, kind = _attribute(first_line(reason)), _attribute(job.status)
     return f"{head}><failure message={message} type={kind}>{escape(_sayable(text))}</failure></testcase>\n"
 

@@ -117,6 +117,27 @@ def last_lines(place: Place, lines: int) -> list[str]:
         return []
 
 
+class Telling(NamedTuple):
+    """The last lines of what a job wrote that say most about why it failed."""
+
+    stream: str
+    path: Path | None
+    lines: list[str]
+
+
+def telling(db: Database, job_id: int, lines: int) -> Telling | None:
+    """Of its newest attempt's standard error, or of standard output where that is empty or goes there, too.
+
+    None when the job has not begun any, or left nothing.
+    """
+    for stderr in (True, False):
+        place = find(db, job_id, stderr=stderr, attempt=None)
+        found = [] if place is None else last_lines(place, lines)
+        if place is not None and found:
+            return Telling("standard error" if stderr else "standard output", place.path, found)
+    return None
+
+
 def text_lines(place: Place) -> Iterator[str]:
     """Its lines as text, one by one, however long it is."""
     rest = b""
