@@ -43,7 +43,7 @@ def analyze(option: Path | None, workflow_id: int | None, asked: Asked, target: 
         workflow = place.workflow(db, workflow_id if target is None else named.workflow_id)
         chosen = set(selecting.choose(db, workflow.id, asked)) if asked.anything else None
         # Read to the end first: a statement that is half-read would keep the log from being cut for as long.
-        attempts = list(outputs.everything(db, workflow.id))
+        attempts = outputs.everything(db, workflow.id)
         found = analyzing.analyze(attempts, db.path.parent, chosen)
     if as_json:
         answer.document({"workflow_id": workflow.id, **analyzing.document(found)})

@@ -1,6 +1,5 @@
 """Where all attempts of a workflow left their output."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from torc_local.store.database import Database
@@ -33,6 +32,9 @@ _ALL = statement(
 )
 
 
-def everything(db: Database, workflow_id: int) -> Iterator[AttemptOutput]:
-    """All attempts that have ended, in the order of their jobs, the oldest of each first."""
-    return _ALL.each(db, (workflow_id,))
+def everything(db: Database, workflow_id: int) -> list[AttemptOutput]:
+    """All attempts that have ended, in the order of their jobs, the oldest of each first.
+
+    Read to the end: who looks at files between two rows, for minutes, would hold back the log of those who write.
+    """
+    return _ALL.rows(db, (workflow_id,))
