@@ -1,6 +1,7 @@
 """Processes that live and do nothing: stopped by somebody, or cut off. Their work goes on elsewhere, theirs is void."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -80,10 +81,10 @@ def test_a_process_stopped_with_the_write_lock_in_its_hands_stops_nobody_for_lon
     assert done["counts"] == {"completed": 30}, done["stderr"]
 
 
-def cut_off(place, moment):
-    """A run of another machine, whose only runner is stopped when it has just started a job; its supervisor, too."""
+def cut_off(place, moment, number):
+    """A run of another machine, whose only runner is stopped when it reaches a moment; its supervisor, too."""
     flag = place.directory / "stopped"
-    run = place.start(1, "lease=1.5", TORC_LOCAL_FAULT=f"runner.spawned:{moment}:STOP:{flag}")
+    run = place.start(1, "lease=1.5", TORC_LOCAL_FAULT=f"{moment}:{number}:STOP:{flag}")
     wait_for(flag.exists)
     run.send_signal(signal.SIGSTOP)
     place.change("UPDATE node SET boot_id = 'machine:boot:namespace'")
@@ -94,7 +95,7 @@ def cut_off(place, moment):
 def test_a_runner_stopped_past_its_lease_and_continued_records_nothing_and_ends_its_child(place):
     """Nobody else could: neither its process nor its child is of the machine that takes over."""
     jobs(place, length="0.4", count=8)
-    first, runner = cut_off(place, 3)
+    first, runner = cut_off(place, "runner.spawned", 3)
     children = set(place.leftovers())
     assert children
     second = place.start(2, "lease=1.5")
@@ -112,12 +113,25 @@ def test_a_runner_stopped_past_its_lease_and_continued_records_nothing_and_ends_
     assert "was declared dead" in done["stderr"]
 
 
+def cut_off_with_work(place, moment, number):
+    """The same, when it has claimed more than it has started: at that moment, or a little later."""
+    for later in range(0, 50, 10):
+        found = cut_off(place, moment, number + later)
+        if place.query("SELECT count(*) > 1 FROM v_jobs WHERE status = 'pending'") == [(1,)]:
+            return found
+        place.end()
+        shutil.rmtree(place.db_path.parent)
+        place.log.unlink()
+        (place.directory / "stopped").unlink()
+    return pytest.fail("it had started all that it had claimed, each time")
+
+
 @pytest.mark.fault
-def test_a_runner_that_was_stopped_past_its_lease_starts_nothing_of_what_it_had_claimed(place):
+@pytest.mark.parametrize(("moment", "number"), [("runner.spawned", 150), ("runner.claimed", 4)])
+def test_a_runner_that_was_stopped_past_its_lease_starts_nothing_of_what_it_had_claimed(place, moment, number):
     """Others have run it since."""
     jobs(place, length="0", count=400)
-    first, runner = cut_off(place, 150)
-    assert place.query("SELECT count(*) > 2 FROM v_jobs WHERE status = 'pending'") == [(1,)], "more than it runs"
+    first, runner = cut_off_with_work(place, moment, number)
     assert place.run(2, "lease=1.5")["counts"] == {"completed": 400}
     before = place.lines()
     with opening.open_existing(place.db_path) as db, db.write("test"):

@@ -84,12 +84,14 @@ Batch = tuple[list[Claim], Held]
 class Turn(NamedTuple):
     """What came of it. ``batches`` has one list of jobs per slot that got some, with what that slot then holds.
 
-    ``gpus`` are those of each of these slots, when they are given to jobs.
+    ``gpus`` are those of each of these slots, when they are given to jobs. ``began``: when the lock was ours
+    (monotonic), before which nobody counts the runner as heard.
     """
 
     settled: int
     batches: list[Batch]
     gpus: list[tuple[str, ...]]
+    began: float
 
 
 def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
@@ -102,6 +104,7 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
     """
     moves: Counter[str] = Counter()
     with db.write("turn"):
+        began = clock.monotonic()
         if not runners.beat(db, me.runner_id, wish.held, at=at):
             raise Fenced(f"runner {me.runner_id} was declared dead; its jobs were given to others")
         settled = _settle(db, me, wish, moves, at)
@@ -127,7 +130,7 @@ def turn(db: Database, me: Me, wish: Wish, *, at: float) -> Turn:
         workflows.add_counts(db, me.workflow_id, moves)
         if wish.metrics is not None:
             runners.note_metrics(db, me.runner_id, wish.metrics)
-    return Turn(settled, batches, taken)
+    return Turn(settled, batches, taken, began)
 
 
 def _cancel(db: Database, me: Me, job_ids: Sequence[int], moves: Counter[str], at: float) -> None:

@@ -363,7 +363,8 @@ class Runner:
         self._turned = clock.monotonic()
         if self._setup.cell is not None:
             self._setup.cell.heard(now)
-        self._slots.claims_hold_until = self._turned + self._lease_s / 2
+        # From when it was on record: we may have been stopped since, and told of the claims much later.
+        self._slots.claims_hold_until = done.began + self._lease_s / 2
         waited_s = self._backlog.told()
         if wish.seen is not None:
             self._slots.seen = needs.Seen.nothing()

@@ -126,7 +126,7 @@ class Slots:
         self._open_segment = open_segment
         self._children: dict[int, Slot] = {}
         self._ended: list[_Ended] = []
-        self._waiting: list[Slot] = []  # for room on this machine
+        self._waiting: list[Slot] = []  # for room on this machine, or until the runner was heard
         self._waiting_since = 0.0  # 0.0: the last start succeeded
         self.claims_hold_until = _NEVER  # no job is started after this moment (monotonic), until the runner was heard
         self.ending: str | None = None  # set when jobs are being ended by us: the status of their attempts
@@ -194,7 +194,7 @@ class Slots:
     # -- starting and ending ------------------------------------------------------------------------------------------
 
     def assign(self, slot: Slot, claims: Sequence[Claim], held: Held, gpus: tuple[str, ...] = ()) -> None:
-        """Give a free slot its next batch, and start the first job of it."""
+        """Give a free slot its next batch, and start the first job of it, unless others may have it by now."""
         scripts = self.recoveries
         slot.queue.extend([self._spawner.prepare(claim, gpus, scripts.get(claim.id)) for claim in claims])
         slot.batch_began = clock.monotonic()
@@ -204,6 +204,9 @@ class Slots:
 
     def _start(self, slot: Slot) -> None:
         slot.began = clock.monotonic()
+        if slot.began >= self.claims_hold_until:
+            self._waiting.append(slot)
+            return
         try:
             if slot.files is None:
                 slot.number += 1
