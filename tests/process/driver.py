@@ -25,7 +25,7 @@ from torc_local.engine import acting
 from torc_local.engine.admit import Origin, admit
 from torc_local.ground import clock
 from torc_local.ground.durability import Durability
-from torc_local.process import backlog, peers, runner, supervisor
+from torc_local.process import actor, backlog, peers, runner, supervisor
 from torc_local.process.plan import Options
 from torc_local.process.watching import Outcome, Progress, RunInfo
 from torc_local.spec.load import load
@@ -264,6 +264,7 @@ def main() -> int:
         peers.LEASE_S = float(given["lease"])
         peers.MOST_PER_LOOK_S = peers.LEASE_S / 4
         runner.BEAT_S = peers.WATCH_S = peers.LEASE_S / 8
+        actor.BEAT_S = runner.BEAT_S  # type: ignore[attr-defined]
     code = supervisor.run(path, workflow_id, options, quiet)
     print(json.dumps({"code": int(code), "counts": quiet.outcome.counts, "explanations": quiet.outcome.explanations}))  # noqa: T201
     return int(code)

@@ -113,6 +113,26 @@ def test_a_runner_stopped_past_its_lease_and_continued_records_nothing_and_ends_
     assert "was declared dead" in done["stderr"]
 
 
+@pytest.mark.fault
+def test_an_actor_that_was_stopped_past_its_lease_executes_nothing_that_others_have_executed(place):
+    """On another machine, from where it cannot be ended."""
+    action = {"trigger_type": "on_workflow_start", "action_type": "run_commands", "commands": [place.append("action")]}
+    place.write({"name": "a", "command": place.append("a")}, actions=[action])
+    flag = place.directory / "stopped"
+    first = place.start(1, "lease=1.5", TORC_LOCAL_FAULT=f"actor.claimed:1:STOP:{flag}")
+    wait_for(flag.exists)
+    first.send_signal(signal.SIGSTOP)
+    place.change("UPDATE node SET boot_id = 'machine:boot:namespace'")
+    ((actor,),) = place.query("SELECT pid FROM runner WHERE acts")
+    assert place.run(1, "lease=1.5")["counts"] == {"completed": 1}
+    with opening.open_existing(place.db_path) as db, db.write("test"):
+        os.kill(actor, signal.SIGCONT)
+        time.sleep(1)  # it cannot ask whether it is still counted as alive
+    os.kill(first.pid, signal.SIGCONT)
+    assert finished(first)["code"] in (0, 3)
+    assert sorted(place.lines().elements()) == ["a", "action"]
+
+
 def cut_off_with_work(place, moment, number):
     """The same, when it has claimed more than it has started: at that moment, or a little later."""
     for later in range(0, 50, 10):

@@ -258,8 +258,11 @@ class Actor:
         return Executed(0, None, clock.now())
 
     def _run_one(self, command: str, output: int) -> tuple[int, str]:
-        """Run one command; its return code, and what it means."""
-        until = clock.monotonic() + backlog.PATIENCE_S
+        """Run one command; its return code, and what it means. Raises Fenced when others have the action by now."""
+        now = clock.monotonic()
+        if now - self._beat_at >= BEAT_S:
+            self._beat(now)  # we may have been stopped for longer than anybody waits
+        until = now + backlog.PATIENCE_S
         while True:
             try:
                 self._child = self._spawn(command, output)
