@@ -19,16 +19,15 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def check(option: str, path: Path) -> None:
     """Raise InputError when there cannot be such a file; ``option`` named it."""
-    directory = path.parent if _is_special(path) else Path(os.path.realpath(path)).parent
+    is_special = _is_special(path)
+    directory = path.parent if is_special else Path(os.path.realpath(path)).parent
     if path.is_dir():
         why = "it is a directory"
     elif not directory.is_dir():
         why = f"there is no directory {directory if path.is_symlink() else path.parent}"
-    elif _is_special(path):
-        if os.access(path, os.W_OK):
-            return
+    elif is_special and not os.access(path, os.W_OK):
         why = "it may not be written to"
-    elif not os.access(directory, os.W_OK | os.X_OK):
+    elif not is_special and not os.access(directory, os.W_OK | os.X_OK):
         why = f"the directory {directory} may not be written to"
     else:
         return
