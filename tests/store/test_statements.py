@@ -79,6 +79,47 @@ def test_a_hot_statement_scans_no_table_that_grows(db, statement):
         assert match is None or match[1] in SMALL, line
 
 
+# Once for each node, or for one node: those of runners at work, and what these hold.
+REPEATING = {"explain_places", "node_free"}
+
+
+def repeated_scans(db, statement):
+    """Tables that it reads whole for each row of something else: in an inner loop, or in a subquery that depends on it.
+
+    Of what changes rows only subqueries are looked at: SQLite shows foreign keys as loops, which are none. A search
+    that says no column is one for the least or the largest, which ends at once or reads everything.
+    """
+    explain = "EXPLAIN QUERY PLAN " + statement.sql
+    rows = db.connection.execute(explain, bindings_for(statement.sql)).fetchall()
+    lines = {number: (parent, text) for number, parent, _, text in rows}
+
+    def is_repeated(number):
+        while number:
+            number, text = lines[number]
+            if text.startswith("MATERIALIZE"):
+                return False  # what it reads is kept
+            if text.startswith("CORRELATED"):
+                return True
+        return False
+
+    outer = set()
+    for number, (parent, text) in lines.items():
+        if not text.startswith(("SCAN", "SEARCH")):
+            continue
+        is_inner = parent in outer and statement.sql.startswith(("SELECT", "WITH"))
+        outer.add(parent)
+        if "VIRTUAL TABLE" in text or "CONSTANT ROW" in text or "SCAN meta" in text:
+            continue
+        is_whole = text.startswith("SCAN") or "(" not in text
+        if is_whole and (is_inner or is_repeated(number)):
+            yield text
+
+
+@pytest.mark.parametrize("statement", ALL, ids=lambda statement: statement.name)
+def test_no_statement_takes_the_square_of_a_table(db, statement):
+    assert bool(list(repeated_scans(db, statement))) == (statement.name in REPEATING)
+
+
 # They sort one batch, or what failed; anything else would sort the workflow at each call.
 SORTING = {"gate_count_down", "job_count_down", "read_failures"}
 

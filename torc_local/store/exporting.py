@@ -91,8 +91,9 @@ _JOBS = statement(
 )
 _FILES = statement(
     "export_files",
-    "SELECT f.id, f.name, f.path, coalesce((SELECT max(u.mtime_at) FROM job_file u WHERE u.file_id = f.id),"
-    " f.mtime_at) FROM file f WHERE +f.workflow_id = ? ORDER BY f.id",
+    "SELECT f.id, f.name, f.path, coalesce(w.mtime_at, f.mtime_at) FROM file f LEFT JOIN"
+    " (SELECT u.file_id, max(u.mtime_at) AS mtime_at FROM job j JOIN job_file u ON u.job_id = j.id"
+    " WHERE j.workflow_id = ?1 GROUP BY u.file_id) w ON w.file_id = f.id WHERE +f.workflow_id = ?1 ORDER BY f.id",
     ExportFile._make,
 )
 _DATA = statement(

@@ -122,7 +122,7 @@ def user_data(db: Database, workflow_id: int) -> list[Use]:
     return _DATA.rows(db, (workflow_id,))
 
 
-_TEMPORARY = "CREATE TEMP TABLE IF NOT EXISTS taken (new_id INTEGER PRIMARY KEY, old_id INTEGER NOT NULL)"
+_TEMPORARY = "CREATE TEMP TABLE IF NOT EXISTS taken (new_id INTEGER PRIMARY KEY, old_id INTEGER NOT NULL UNIQUE)"
 _CLEAR = action("taken_clear", "DELETE FROM temp.taken")
 _FILL = action("taken_fill", "INSERT INTO temp.taken (new_id, old_id) VALUES (?, ?)")
 _WHAT = (
@@ -163,7 +163,7 @@ _COPY_VERSIONS = action(
 )
 _COPY_FIRST_FOUND = action(
     "taken_first_found",
-    "WITH alone (path, mtime_at) AS (SELECT f.path, min(o.mtime_at) FROM temp.taken t JOIN job_file o"
+    "WITH alone (path, mtime_at) AS MATERIALIZED (SELECT f.path, min(o.mtime_at) FROM temp.taken t JOIN job_file o"
     " ON o.job_id = t.old_id AND o.is_output = 0 JOIN file f ON f.id = o.file_id GROUP BY f.path)"
     " UPDATE file SET mtime_at = coalesce((SELECT max(o.mtime_at) FROM file o WHERE o.workflow_id = ?2"
     " AND o.name = file.name AND o.path = file.path), (SELECT a.mtime_at FROM alone a WHERE a.path = file.path))"
