@@ -109,7 +109,8 @@ def _whatever(db: Database, workflow_id: int, chosen: list[int] | None) -> None:
 
 
 def _changed(db: Database, workflow_id: int, _: list[int] | None) -> None:
-    changes.seed(db, changes.look(db, workflow_id, mtime_of, here=place.text(str(Path.cwd()))))
+    found = changes.look(db, workflow_id, mtime_of, here=place.text(str(Path.cwd())))
+    changes.seed(db, workflow_id, found)
 
 
 def _agree_to_all(order: Order, *, yes: bool) -> bool:

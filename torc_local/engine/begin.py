@@ -74,7 +74,7 @@ def begin(
         restarting.clear(db)
         if changes.jobs:
             draw_consequences(db, workflow_id)
-            changed.seed(db, changes)
+            changed.seed(db, workflow_id, changes)
         stale = restarting.seeds(db)
         if run is not None and run.ended_at is not None and not unsuccessful and not left and not stale:
             return Beginning(run.run_id, How.NOTHING_TO_DO)

@@ -27,13 +27,13 @@ MtimeOf = Callable[[str], float | None]
 
 
 class Changes(NamedTuple):
-    """Completed jobs that must run again: id, the attempt that completed, why. ``shared`` files: mtime now, id."""
+    """Completed jobs that must run again: id, the attempt that completed, why. ``shared`` files: their mtimes now."""
 
     jobs: list[tuple[int, int, str]]
-    shared: list[tuple[float, int]]
+    shared: dict[int, float]
 
 
-NONE = Changes([], [])
+NONE = Changes([], {})
 
 
 class _Found(NamedTuple):
@@ -90,13 +90,11 @@ def look(
     return Changes(_told(found), shared)
 
 
-def _shared(
-    db: Database, workflow_id: int, now: MtimeOf, found: list[_Found], job_id: int | None
-) -> list[tuple[float, int]]:
+def _shared(db: Database, workflow_id: int, now: MtimeOf, found: list[_Found], job_id: int | None) -> dict[int, float]:
     """Add the completed readers of shared lists in which a file has changed; those files."""
     readers = seen.readers(db, workflow_id, job_id)
     if not readers:
-        return []
+        return {}
     read = {reader.set_id for reader in readers}
     written = seen.written(db, workflow_id)
     changed: dict[int, str] = {}
@@ -113,7 +111,7 @@ def _shared(
         if reader.set_id in changed:
             path = changed[reader.set_id]
             found.append(_Found(reader.job_id, reader.attempt_id, "input file has changed", path))
-    return [(mtime, file_id) for file_id, mtime in files.items()]
+    return files
 
 
 def differs(before: float | None, now: float) -> bool:
@@ -139,7 +137,7 @@ def _article(what: str) -> str:
     return "some" if what.startswith("user data") else "an"
 
 
-def seed(db: Database, changes: Changes) -> None:
+def seed(db: Database, workflow_id: int, changes: Changes) -> None:
     """Mark the jobs to be put back, inside the transaction that does so."""
     restarting.seed_changed(db, changes.jobs)
-    seen.note_shared(db, changes.shared)
+    seen.note_shared(db, workflow_id, changes.shared)

@@ -1,8 +1,9 @@
 """What completed jobs saw of files and user data, to be compared with how these are now."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from torc_local.store import io
 from torc_local.store.database import Database
 from torc_local.store.registry import action, statement
 
@@ -39,6 +40,13 @@ class Written(NamedTuple):
 
     file_id: int
     mtime_at: float | None
+
+
+class Writer(NamedTuple):
+    """A job that has written a file."""
+
+    job_id: int
+    file_id: int
 
 
 class NewData(NamedTuple):
@@ -85,10 +93,11 @@ _NEW_DATA = statement(
     NewData._make,
 )
 _NOTE_FOUND = action("seen_file_note", "UPDATE file SET mtime_at = ? WHERE id = ?")
-_NOTE_WRITTEN = action(
-    "seen_output_note",
-    "UPDATE job_file SET mtime_at = ?1 WHERE is_output = 1 AND file_id = ?2 AND mtime_at IS NOT NULL"
-    " AND job_id IN (SELECT j.id FROM file f JOIN job j ON j.workflow_id = f.workflow_id WHERE f.id = ?2 AND j.io & 1)",
+_WRITERS = statement(
+    "seen_writers",
+    "SELECT u.job_id, u.file_id FROM job j JOIN job_file u ON u.job_id = j.id AND u.is_output = 1"
+    " WHERE j.workflow_id = ? AND j.io & 1 AND u.mtime_at IS NOT NULL",
+    Writer._make,
 )
 
 
@@ -117,8 +126,9 @@ def new_data(db: Database, workflow_id: int, job_id: int | None = None) -> list[
     return _NEW_DATA.rows(db, (workflow_id, job_id))
 
 
-def note_shared(db: Database, files: Iterable[tuple[float, int]]) -> None:
-    """Remember how files of shared lists are now (mtime, file): their readers are put back, and this was the reason."""
-    listed = list(files)
-    _NOTE_FOUND.many(db, listed)
-    _NOTE_WRITTEN.many(db, listed)
+def note_shared(db: Database, workflow_id: int, files: Mapping[int, float]) -> None:
+    """Remember how files of shared lists are now (mtimes): their readers are put back, and this was the reason."""
+    if files:
+        _NOTE_FOUND.many(db, [(mtime, file_id) for file_id, mtime in files.items()])
+        writers = [one for one in _WRITERS.rows(db, (workflow_id,)) if one.file_id in files]
+        io.note_files(db, [(files[one.file_id], one.job_id, 1, one.file_id) for one in writers])
