@@ -34,7 +34,7 @@ def pytest_addoption(parser):
         type=int,
         choices=range(4),
         action="append",
-        help="run only every fourth of behaviours, faults, what boots kernels and other nodes (may be repeated)",
+        help="run only every fourth of behaviours, faults, scale, what boots kernels and other nodes (may be repeated)",
     )
     parser.addoption(
         "--write-golden",
@@ -43,13 +43,20 @@ def pytest_addoption(parser):
     )
 
 
+#: What runs in quarters: markers, and the one whose tests are counted elsewhere.
+_IN_QUARTERS = (("behaviour", None), ("fault", None), ("scale", None), ("kernels", None), ("shared_fs", "kernels"))
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out what is not in the quarters that were asked for; all four are everything."""
     quarters = config.getoption("--quarter")
     if quarters is None:
         return
     left_out = set()
-    for mark, unless in (("behaviour", None), ("fault", None), ("kernels", None), ("shared_fs", "kernels")):
+    for mark, unless in [
+        *((mark, None) for mark in ("behaviour", "fault", "scale", "kernels")),
+        ("shared_fs", "kernels"),
+    ]:
         marked = [
             item for item in items if item.get_closest_marker(mark) and not (unless and item.get_closest_marker(unless))
         ]

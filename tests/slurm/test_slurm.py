@@ -164,7 +164,7 @@ def test_a_canceled_allocation_loses_nothing(place, slurm):
 
 
 def test_an_action_gets_its_node(place, slurm):
-    """The job that runs here waits for another one, for which there is room on the node alone."""
+    """Each of two jobs waits for the other one, and there is room for one here: the other runs on the node."""
     place.write(
         {
             "name": "w",
@@ -178,14 +178,14 @@ def test_an_action_gets_its_node(place, slurm):
                 }
             ],
             "jobs": [
-                {"name": "here", "command": "while ! test -e there; do sleep 0.05; done; cat there"},
-                {"name": "elsewhere", "command": "echo $SLURMD_NODENAME > node; mv node there"},
+                {"name": one, "command": f"echo $SLURMD_NODENAME > {one}; while ! test -e {other}; do sleep 0.05; done"}
+                for one, other in (("left", "right"), ("right", "left"))
             ],
         }
     )
     answer = place.call("--shared", "run", "w.yaml", "-j", "1", "--progress", "none")
     assert answer.code == 0, answer.err
-    assert place.text("there").strip() in ("n1", "n2")
+    assert sorted(place.text(one).strip() for one in ("left", "right")) in (["", "n1"], ["", "n2"])
     assert len(place.events("allocation_submitted")) == 1
     slurm.wait_until_idle()
 
