@@ -46,11 +46,12 @@ def usage(place):
 
 def test_memory_of_children_and_shared_pages(place):
     """Within five percent: alone, with a child of its own memory, and forked, where pages are shared."""
-    program = f'x = bytearray(b"x") * {100 * MB}; import time; time.sleep(1.5)'
+    program = f'x = bytearray(b"x") * {100 * MB}; import time; time.sleep(4)'
     child = f"subprocess.Popen([sys.executable, '-c', '{program}'])"
     jobs = [
         {"name": "alone", "command": hold(200 * MB)},
-        {"name": "child", "command": hold(200 * MB, child)},
+        # Both hold theirs at the same time for a while, however long the child takes to begin.
+        {"name": "child", "command": hold(200 * MB, child, 4)},
         {"name": "forked", "command": hold(200 * MB, "os.fork(); os.fork()")},
     ]
     place.write({"name": "w", "resource_monitor": FAST, "jobs": jobs})
