@@ -53,10 +53,7 @@ def pytest_collection_modifyitems(config, items):
     if quarters is None:
         return
     left_out = set()
-    for mark, unless in [
-        *((mark, None) for mark in ("behaviour", "fault", "scale", "kernels")),
-        ("shared_fs", "kernels"),
-    ]:
+    for mark, unless in _IN_QUARTERS:
         marked = [
             item for item in items if item.get_closest_marker(mark) and not (unless and item.get_closest_marker(unless))
         ]
